@@ -1,0 +1,1 @@
+//! Benches live in `benches/`; run one with `cargo bench -p soulcaster-benches --bench embed`.

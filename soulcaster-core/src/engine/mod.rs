@@ -1,0 +1,25 @@
+//! The pure engine: values in, values out; same input, same output, on any number of threads.
+
+pub mod calibrate;
+pub mod community;
+pub mod config;
+pub mod group;
+pub mod identity;
+pub mod keywords;
+pub mod leader;
+pub mod lexical;
+pub mod linkage;
+pub mod neighbours;
+pub mod online;
+pub mod portrait;
+pub(crate) mod product;
+pub mod rank;
+pub mod rules;
+pub mod score;
+pub mod template;
+pub(crate) mod words;
+
+pub use config::{Algorithm, GroupConfig, Tuning};
+pub use group::{Grouping, Near, Place, Placement, group};
+pub use online::{Online, group_online};
+pub use rules::Rules;

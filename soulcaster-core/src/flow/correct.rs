@@ -1,0 +1,370 @@
+//! What people correct: merge, split, move, confirm, refuse. Each binds every later run.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+
+use crate::error::{Error, Result};
+use crate::flow::load::Material;
+use crate::flow::settle::{Change, mint};
+use crate::id::{ClusterId, FeedbackId, ProjectId};
+use crate::model::cluster::Cluster;
+use crate::model::constraint::{Constraint, ConstraintKind};
+use crate::model::decision::{Cut, Decision, Evidence, Verdict};
+use crate::model::event::{EventKind, TimelineEvent};
+use crate::port::store::{Key, Stored};
+use crate::soulcaster::Soulcaster;
+
+/// A correction: where items are to be, and what is to bind.
+struct Correction {
+    kind: EventKind,
+    /// Items that go to another cluster.
+    target: HashMap<FeedbackId, ClusterId>,
+    /// Unsure items whose suggestion was refused.
+    refused: Vec<FeedbackId>,
+    constraints: Vec<ConstraintKind>,
+    /// Clusters that change.
+    clusters: Vec<ClusterId>,
+    /// Unsure items that change.
+    items: Vec<FeedbackId>,
+}
+
+impl Soulcaster {
+    /// Merges `others` into `into`. Their items are one cluster from now on, in every later run.
+    ///
+    /// # Errors
+    /// `NotFound` for an unknown or retired cluster, `Invalid` when there is nothing to merge.
+    pub async fn merge(
+        &self,
+        project: &ProjectId,
+        into: &ClusterId,
+        others: &[ClusterId],
+        now: DateTime<Utc>,
+    ) -> Result<TimelineEvent> {
+        let mut named: Vec<ClusterId> = vec![into.clone()];
+        for other in others {
+            if named.contains(other) {
+                return Err(Error::invalid("clusters.merge", format!("cluster {other} is named twice")));
+            }
+            named.push(other.clone());
+        }
+        if named.len() < 2 {
+            return Err(Error::invalid("clusters.merge", "name at least two clusters to merge"));
+        }
+        self.merge_groups(project, &[named], EventKind::Merged, now).await
+    }
+
+    /// Merges each of `groups` into its first cluster, all in one event.
+    pub(crate) async fn merge_groups(
+        &self,
+        project: &ProjectId,
+        groups: &[Vec<ClusterId>],
+        kind: EventKind,
+        now: DateTime<Utc>,
+    ) -> Result<TimelineEvent> {
+        let (mut target, mut constraints) = (HashMap::new(), Vec::new());
+        for group in groups {
+            let mut items = Vec::new();
+            for cluster in group {
+                let members = self.members(project, cluster).await?;
+                if *cluster != group[0] {
+                    target.extend(members.iter().map(|id| (id.clone(), group[0].clone())));
+                }
+                items.extend(members);
+            }
+            constraints.push(ConstraintKind::Together { items });
+        }
+        let clusters = groups.concat();
+        let correction = Correction { kind, target, refused: Vec::new(), constraints, clusters, items: Vec::new() };
+        self.correct(project, correction, now).await
+    }
+
+    /// Splits `items` off `cluster` into a new cluster; no later run puts the two parts together again.
+    ///
+    /// # Errors
+    /// `NotFound` for an unknown cluster, `Invalid` for items that are not in it, none, or all of them.
+    pub async fn split(
+        &self,
+        project: &ProjectId,
+        cluster: &ClusterId,
+        items: &[FeedbackId],
+        now: DateTime<Utc>,
+    ) -> Result<(ClusterId, TimelineEvent)> {
+        let members = self.members(project, cluster).await?;
+        let wanted: HashSet<&FeedbackId> = items.iter().collect();
+        if let Some(stranger) = items.iter().find(|id| !members.contains(id)) {
+            return Err(Error::invalid("clusters.split", format!("item {stranger} is not in cluster {cluster}")));
+        }
+        let (left, right): (Vec<FeedbackId>, Vec<FeedbackId>) = members.into_iter().partition(|id| wanted.contains(id));
+        if left.is_empty() || right.is_empty() {
+            let message = format!("name some of the items of cluster {cluster}, not none and not all of them");
+            return Err(Error::invalid("clusters.split", message));
+        }
+        let present = self.load_clusters(project).await?;
+        let new = mint(project, &left[0], |id| present.contains_key(id));
+        let target = left.iter().map(|id| (id.clone(), new.clone())).collect();
+        let mut constraints = Vec::new();
+        if left.len() > 1 {
+            constraints.push(ConstraintKind::Together { items: left.clone() });
+        }
+        constraints.push(ConstraintKind::Apart { left, right });
+        let clusters = vec![cluster.clone(), new.clone()];
+        let kind = EventKind::Split;
+        let correction = Correction { kind, target, refused: Vec::new(), constraints, clusters, items: Vec::new() };
+        let event = self.correct(project, correction, now).await?;
+        Ok((new, event))
+    }
+
+    /// Moves `item` to `cluster`: with its most telling report from now on, and apart from those it leaves.
+    ///
+    /// # Errors
+    /// `NotFound` for an unknown item or cluster, `Invalid` when it is there already.
+    pub async fn move_item(
+        &self,
+        project: &ProjectId,
+        item: &FeedbackId,
+        cluster: &ClusterId,
+        now: DateTime<Utc>,
+    ) -> Result<TimelineEvent> {
+        let verdict = self.decision(project, item).await?.verdict;
+        if verdict.cluster() == Some(cluster) {
+            let message = format!("item {item} is in cluster {cluster} already; `confirm` binds it there");
+            return Err(Error::invalid("items.move", message));
+        }
+        let anchor = self.anchor(project, cluster, item).await?;
+        let mut constraints = vec![ConstraintKind::Together { items: vec![anchor, item.clone()] }];
+        let mut clusters = vec![cluster.clone()];
+        if let Some(old) = verdict.cluster() {
+            let right: Vec<FeedbackId> = self.members(project, old).await?.into_iter().filter(|id| id != item).collect();
+            if !right.is_empty() {
+                constraints.push(ConstraintKind::Apart { left: vec![item.clone()], right });
+            }
+            clusters.push(old.clone());
+        }
+        let target = HashMap::from([(item.clone(), cluster.clone())]);
+        let items = vec![item.clone()];
+        self.correct(project, Correction { kind: EventKind::Moved, target, refused: Vec::new(), constraints, clusters, items }, now)
+            .await
+    }
+
+    /// Confirms where `item` is, or, when it is unsure, where it is suggested to go.
+    ///
+    /// # Errors
+    /// `NotFound` for an unknown item, `Invalid` when it is alone and unsure of nothing.
+    pub async fn confirm_item(&self, project: &ProjectId, item: &FeedbackId, now: DateTime<Utc>) -> Result<TimelineEvent> {
+        let (cluster, target) = match self.decision(project, item).await?.verdict {
+            Verdict::Unsure { suggestion } => (suggestion.clone(), HashMap::from([(item.clone(), suggestion)])),
+            Verdict::Joined { cluster } | Verdict::New { cluster } => (cluster, HashMap::new()),
+        };
+        let anchor = self.anchor(project, &cluster, item).await?;
+        let constraints = vec![ConstraintKind::Together { items: vec![anchor, item.clone()] }];
+        let (clusters, items) = (vec![cluster], vec![item.clone()]);
+        let kind = EventKind::Confirmed;
+        self.correct(project, Correction { kind, target, refused: Vec::new(), constraints, clusters, items }, now).await
+    }
+
+    /// Confirms that all items of `cluster` belong together.
+    ///
+    /// # Errors
+    /// `NotFound` for an unknown cluster, `Invalid` for one of a single item.
+    pub async fn confirm_cluster(&self, project: &ProjectId, cluster: &ClusterId, now: DateTime<Utc>) -> Result<TimelineEvent> {
+        let items = self.members(project, cluster).await?;
+        if items.len() < 2 {
+            return Err(Error::invalid("clusters.confirm", format!("cluster {cluster} has one item; there is nothing to confirm")));
+        }
+        let constraints = vec![ConstraintKind::Together { items }];
+        let (target, clusters) = (HashMap::new(), vec![cluster.clone()]);
+        let kind = EventKind::Confirmed;
+        self.correct(project, Correction { kind, target, refused: Vec::new(), constraints, clusters, items: Vec::new() }, now).await
+    }
+
+    /// Refuses the suggestion for an unsure `item`: it opens a cluster of its own, apart from the suggested one.
+    ///
+    /// # Errors
+    /// `NotFound` for an unknown item, `Invalid` when it is not unsure.
+    pub async fn reject_item(&self, project: &ProjectId, item: &FeedbackId, now: DateTime<Utc>) -> Result<TimelineEvent> {
+        let Verdict::Unsure { suggestion } = self.decision(project, item).await?.verdict else {
+            let message = format!("item {item} is not unsure; `move` or `split` takes it out of its cluster");
+            return Err(Error::invalid("items.reject", message));
+        };
+        let right = self.members(project, &suggestion).await?;
+        let constraints = vec![ConstraintKind::Apart { left: vec![item.clone()], right }];
+        let kind = EventKind::Rejected;
+        let (target, clusters) = (HashMap::new(), vec![suggestion]);
+        let refused = vec![item.clone()];
+        let items = refused.clone();
+        self.correct(project, Correction { kind, target, refused, constraints, clusters, items }, now).await
+    }
+
+    async fn correct(&self, project: &ProjectId, correction: Correction, now: DateTime<Utc>) -> Result<TimelineEvent> {
+        let base = self.base(project).await?;
+        let present = self.load_clusters(project).await?;
+        let material = self.load_members(project, &correction.clusters, &correction.items).await?;
+        let mut target = correction.target;
+        for item in correction.refused {
+            let id = mint(project, &item, |id| present.contains_key(id));
+            target.insert(item, id);
+        }
+        let wanted: Vec<Option<ClusterId>> = material
+            .items
+            .iter()
+            .zip(&material.decisions)
+            .map(|(item, decision)| {
+                target.get(&item.id).cloned().or_else(|| decision.as_ref().and_then(|d| d.verdict.cluster().cloned()))
+            })
+            .collect();
+        let mut head = base.head.clone();
+        let new: Vec<_> = correction.constraints.iter().map(|_| head.next_constraint()).collect();
+        let naming: HashMap<FeedbackId, Vec<_>> = {
+            let mut naming: HashMap<FeedbackId, Vec<_>> = HashMap::new();
+            for (id, kind) in new.iter().zip(&correction.constraints) {
+                named(kind).for_each(|item| naming.entry(item.clone()).or_default().push(id.clone()));
+            }
+            naming
+        };
+        let verdicts = verdicts(&material, &wanted, &HashMap::new(), |row, evidence| {
+            let moved = target.contains_key(&material.items[row].id);
+            if let Some(corrections) = naming.get(&material.items[row].id) {
+                evidence.corrections.extend(corrections.iter().cloned());
+            }
+            if moved {
+                evidence.cut = Cut::Correction;
+            }
+        });
+        let active = self.load_constraints(project).await?;
+        let place: HashMap<&FeedbackId, Option<&ClusterId>> =
+            material.items.iter().map(|item| &item.id).zip(wanted.iter().map(Option::as_ref)).collect();
+        let (mut switched, mut constraints) = (Vec::new(), correction.constraints);
+        for constraint in active {
+            if let Some(rest) = broken(&constraint, &place) {
+                switched.push(Constraint { active: false, ..constraint });
+                constraints.extend(rest);
+            }
+        }
+        let change = Change { kind: correction.kind, verdicts, constraints, switched, undoes: None };
+        Ok(self.settle(project, base, &material, present, change, now).await?.event)
+    }
+
+    /// The decision on `item`.
+    pub(crate) async fn decision(&self, project: &ProjectId, item: &FeedbackId) -> Result<Decision> {
+        match self.store.read::<Decision>(project, item.as_str()).await? {
+            Some((decision, _)) => Ok(decision),
+            None => Err(Error::not_found("items.find", format!("item {item} is not there or not grouped yet"))),
+        }
+    }
+
+    /// The members of a cluster that is not retired, oldest first.
+    pub(crate) async fn members(&self, project: &ProjectId, cluster: &ClusterId) -> Result<Vec<FeedbackId>> {
+        use crate::model::item::FeedbackItem;
+        use crate::port::store::Query;
+        let query = Query::all::<Decision>().with("cluster", cluster.as_str());
+        let decisions: Vec<Stored> = self.store.list(project, &query).await?.records;
+        if decisions.is_empty() {
+            let into = self.store.read::<Cluster>(project, cluster.as_str()).await?.and_then(|(c, _)| c.lineage.merged_into);
+            let hint = into.map(|into| format!("; it was merged into {into}")).unwrap_or_default();
+            return Err(Error::not_found("clusters.find", format!("no cluster {cluster} in project {project}{hint}")));
+        }
+        let keys: Vec<Key> = decisions.iter().map(|d| Key::of::<FeedbackItem>(d.id.clone())).collect();
+        let mut items: Vec<Stored> = self.store.get(project, &keys, false).await?.into_iter().flatten().collect();
+        items.sort_by_key(|item| item.created);
+        Ok(items.into_iter().map(|item| FeedbackId::from(item.id)).collect())
+    }
+
+    /// The member that stands for `cluster`: its first example that is not `item`.
+    async fn anchor(&self, project: &ProjectId, cluster: &ClusterId, item: &FeedbackId) -> Result<FeedbackId> {
+        let members = self.members(project, cluster).await?;
+        let examples = self.store.read::<Cluster>(project, cluster.as_str()).await?.map(|(c, _)| c.examples).unwrap_or_default();
+        let candidates = examples.iter().filter(|id| members.contains(id)).chain(&members);
+        candidates.into_iter().find(|id| *id != item).cloned().ok_or_else(|| {
+            Error::invalid("items.confirm", format!("item {item} is alone in cluster {cluster}; there is nothing to confirm"))
+        })
+    }
+}
+
+/// The items a constraint names.
+fn named(kind: &ConstraintKind) -> impl Iterator<Item = &FeedbackId> {
+    let (a, b): (&[FeedbackId], &[FeedbackId]) = match kind {
+        ConstraintKind::Together { items } => (items, &[]),
+        ConstraintKind::Apart { left, right } => (left, right),
+    };
+    a.iter().chain(b)
+}
+
+/// What is left of a constraint that the new places break; `None` when they do not. A person's newer word
+/// stands: of an older one only the part that does not contradict it stays in force.
+pub(crate) fn broken(constraint: &Constraint, place: &HashMap<&FeedbackId, Option<&ClusterId>>) -> Option<Vec<ConstraintKind>> {
+    match &constraint.kind {
+        ConstraintKind::Together { items } => {
+            // Either all of its items are in the material, being of one cluster, or it is not touched.
+            let known: Option<Vec<&ClusterId>> = items.iter().map(|item| place.get(item).copied().flatten()).collect();
+            let clusters: BTreeSet<&ClusterId> = known.as_ref()?.iter().copied().collect();
+            (clusters.len() > 1).then(|| {
+                let part = |cluster: &&ClusterId| -> Vec<FeedbackId> {
+                    items.iter().filter(|item| place.get(item).copied().flatten() == Some(cluster)).cloned().collect()
+                };
+                let parts = clusters.iter().map(part).filter(|items| items.len() > 1);
+                parts.map(|items| ConstraintKind::Together { items }).collect()
+            })
+        }
+        ConstraintKind::Apart { left, right } => {
+            let cluster = |item: &FeedbackId| place.get(item).copied().flatten();
+            let rights: BTreeSet<&ClusterId> = right.iter().filter_map(cluster).collect();
+            let clash: BTreeSet<&ClusterId> = left.iter().filter_map(cluster).filter(|c| rights.contains(c)).collect();
+            (!clash.is_empty()).then(|| {
+                let inside = |item: &&FeedbackId, c: &ClusterId| cluster(item) == Some(c);
+                let free: Vec<FeedbackId> =
+                    left.iter().filter(|item| !cluster(item).is_some_and(|c| clash.contains(c))).cloned().collect();
+                let mut rest = vec![(free, right.clone())];
+                for c in clash {
+                    let ours = left.iter().filter(|item| inside(item, c)).cloned().collect();
+                    let theirs = right.iter().filter(|item| !inside(item, c)).cloned().collect();
+                    rest.push((ours, theirs));
+                }
+                let full = rest.into_iter().filter(|(left, right)| !left.is_empty() && !right.is_empty());
+                full.map(|(left, right)| ConstraintKind::Apart { left, right }).collect()
+            })
+        }
+    }
+}
+
+/// Verdicts that put the rows where they are wanted: the oldest of a cluster opens it, the others join. A row
+/// that is wanted nowhere is unsure: of what `unsure` says, else of what it was. A suggestion whose cluster
+/// empties follows the item that opened it. `note` may add to the evidence.
+pub(crate) fn verdicts(
+    material: &Material,
+    wanted: &[Option<ClusterId>],
+    unsure: &HashMap<FeedbackId, ClusterId>,
+    note: impl Fn(usize, &mut Evidence),
+) -> Vec<Option<(Verdict, Evidence)>> {
+    let filled: HashSet<&ClusterId> = wanted.iter().flatten().collect();
+    let mut went: HashMap<&ClusterId, &ClusterId> = HashMap::new();
+    for (decision, cluster) in material.decisions.iter().zip(wanted) {
+        if let (Some(old), Some(new)) = (decision.as_ref().and_then(|d| d.verdict.cluster()), cluster) {
+            went.entry(old).or_insert(new);
+        }
+    }
+    let mut opened: HashSet<&ClusterId> = HashSet::new();
+    wanted
+        .iter()
+        .enumerate()
+        .map(|(row, cluster)| {
+            let decision = material.decisions[row].as_ref()?;
+            let verdict = match (cluster, &decision.verdict) {
+                (Some(cluster), _) if opened.insert(cluster) => Verdict::New { cluster: cluster.clone() },
+                (Some(cluster), _) => Verdict::Joined { cluster: cluster.clone() },
+                (None, before) => {
+                    let old = match before {
+                        Verdict::Unsure { suggestion } => suggestion,
+                        Verdict::Joined { cluster } | Verdict::New { cluster } => cluster,
+                    };
+                    let of = unsure.get(&material.items[row].id).unwrap_or(old);
+                    let follows = went.get(of).copied().filter(|_| !filled.contains(of));
+                    Verdict::Unsure { suggestion: follows.unwrap_or(of).clone() }
+                }
+            };
+            let mut evidence = decision.evidence.clone();
+            note(row, &mut evidence);
+            Some((verdict, evidence))
+        })
+        .collect()
+}

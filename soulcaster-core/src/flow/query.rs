@@ -1,0 +1,386 @@
+//! Looking things up.
+
+use serde::{Deserialize, Serialize};
+
+use crate::engine::words::words;
+use crate::error::{Error, Result};
+use crate::id::{ClusterId, ConstraintId, FeedbackId, ProjectId};
+use crate::model::cluster::Cluster;
+use crate::model::constraint::Constraint;
+use crate::model::decision::{Decision, Verdict};
+use crate::model::event::TimelineEvent;
+use crate::model::item::FeedbackItem;
+use crate::model::vector::StoredVector;
+use crate::port::store::{Key, Order, Query, Stored};
+use crate::soulcaster::Soulcaster;
+
+/// Which clusters to list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ClusterQuery {
+    /// Those of one item too; otherwise two or more.
+    pub singles: bool,
+    /// At most so many; 0 for all.
+    pub limit: usize,
+    /// Where the last page ended.
+    pub after: Option<String>,
+}
+
+impl Default for ClusterQuery {
+    fn default() -> Self {
+        Self { singles: false, limit: 100, after: None }
+    }
+}
+
+/// Clusters, largest first.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ClusterPage {
+    /// The clusters.
+    pub clusters: Vec<Cluster>,
+    /// How many there are in all.
+    pub total: usize,
+    /// Where to go on; absent on the last page.
+    pub next: Option<String>,
+}
+
+/// Which items to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ItemQuery {
+    /// Only of this cluster.
+    pub cluster: Option<ClusterId>,
+    /// Only of this source.
+    pub source: Option<String>,
+    /// Only those that nobody is sure about.
+    pub unsure: bool,
+    /// At most so many; 0 for all.
+    pub limit: usize,
+    /// Where the last page ended.
+    pub after: Option<String>,
+}
+
+/// An item and where it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlacedItem {
+    /// The item.
+    #[serde(flatten)]
+    pub item: FeedbackItem,
+    /// Where it is; absent until it has been grouped.
+    pub verdict: Option<Verdict>,
+}
+
+/// Items with where they are.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ItemPage {
+    /// The items.
+    pub items: Vec<PlacedItem>,
+    /// How many there are in all.
+    pub total: usize,
+    /// Where to go on; absent on the last page.
+    pub next: Option<String>,
+}
+
+/// A cluster with its items and history.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClusterDetail {
+    /// The cluster.
+    pub cluster: Cluster,
+    /// Its items, oldest first.
+    pub items: Vec<PlacedItem>,
+    /// Items that may belong to it.
+    pub unsure: Vec<PlacedItem>,
+}
+
+/// Why an item is where it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// The item.
+    pub item: FeedbackItem,
+    /// The decision with its evidence; absent until it has been grouped.
+    pub decision: Option<Decision>,
+    /// Its cluster, or the suggested one.
+    pub cluster: Option<Cluster>,
+    /// The nearest items, in the order of the evidence.
+    pub nearest: Vec<FeedbackItem>,
+    /// The second-best cluster.
+    pub runner_up: Option<Cluster>,
+    /// Corrections that name it.
+    pub corrections: Vec<Constraint>,
+}
+
+/// An item that was searched for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Found {
+    /// The item and where it is.
+    #[serde(flatten)]
+    pub item: PlacedItem,
+    /// Cosine of the vectors, -1 to 1; absent when only words matched.
+    pub dense: Option<f32>,
+    /// Whether words of the query are in it.
+    pub lexical: bool,
+}
+
+impl Soulcaster {
+    /// Clusters, largest first.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn clusters(&self, project: &ProjectId, query: &ClusterQuery) -> Result<ClusterPage> {
+        let all = Query { order: Order::Sort, limit: query.limit, after: query.after.clone(), ..Query::all::<Cluster>() };
+        if !query.singles {
+            let groups = all.with("kind", "group");
+            let total = self.store.count(project, &groups).await?;
+            let page = self.store.list(project, &groups).await?;
+            let clusters = page.records.into_iter().map(Stored::decode).collect::<Result<_>>()?;
+            return Ok(ClusterPage { clusters, total, next: page.next });
+        }
+        let page = self.store.list(project, &all).await?;
+        let retired = self.store.count(project, &Query::all::<Cluster>().with("kind", "retired")).await?;
+        let total = self.store.count(project, &Query::all::<Cluster>()).await? - retired;
+        let clusters: Vec<Cluster> = page.records.into_iter().map(Stored::decode).collect::<Result<_>>()?;
+        let before = clusters.len();
+        let clusters: Vec<Cluster> = clusters.into_iter().filter(|c| !c.is_retired()).collect();
+        let next = page.next.filter(|_| clusters.len() == before);
+        Ok(ClusterPage { clusters, total, next })
+    }
+
+    /// A cluster with its items. A retired one is `NotFound` with where it went.
+    ///
+    /// # Errors
+    /// `NotFound`, and those of the store.
+    pub async fn cluster(&self, project: &ProjectId, id: &ClusterId) -> Result<ClusterDetail> {
+        let members = self.members(project, id).await?;
+        let Some((mut cluster, _)) = self.store.read::<Cluster>(project, id.as_str()).await? else {
+            return Err(Error::not_found("clusters.show", format!("no cluster {id} in project {project}")));
+        };
+        cluster.centroid = None;
+        let items = self.placed(project, &members).await?;
+        let query = Query::all::<Decision>().with("unsure", id.as_str());
+        let unsure: Vec<FeedbackId> =
+            self.store.list(project, &query).await?.records.into_iter().map(|s| FeedbackId::from(s.id)).collect();
+        let unsure = self.placed(project, &unsure).await?;
+        Ok(ClusterDetail { cluster, items, unsure })
+    }
+
+    /// Items, as they arrived; those of a cluster or a source alone if wanted.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn items(&self, project: &ProjectId, query: &ItemQuery) -> Result<ItemPage> {
+        if query.cluster.is_some() || query.unsure {
+            let mut ids: Vec<FeedbackId> = Vec::new();
+            let wanted = match &query.cluster {
+                Some(cluster) => Query::all::<Decision>().with(if query.unsure { "unsure" } else { "cluster" }, cluster.as_str()),
+                None => Query::all::<Decision>(),
+            };
+            for stored in self.store.list(project, &wanted).await?.records {
+                let decision: Decision = stored.decode()?;
+                if query.unsure == matches!(decision.verdict, Verdict::Unsure { .. }) {
+                    ids.push(decision.item_id);
+                }
+            }
+            let mut items = self.placed(project, &ids).await?;
+            items.retain(|i| query.source.as_ref().is_none_or(|source| i.item.source == *source));
+            let total = items.len();
+            let start = query.after.as_ref().and_then(|a| a.parse().ok()).unwrap_or(0).min(total);
+            let end = if query.limit == 0 { total } else { (start + query.limit).min(total) };
+            let next = (end < total).then(|| end.to_string());
+            let items = items.drain(start..end).collect();
+            return Ok(ItemPage { items, total, next });
+        }
+        let mut wanted = Query { limit: query.limit, after: query.after.clone(), ..Query::all::<FeedbackItem>() };
+        if let Some(source) = &query.source {
+            wanted = wanted.with("source", source.as_str());
+        }
+        let total = self.store.count(project, &wanted).await?;
+        let page = self.store.list(project, &wanted).await?;
+        let items = page.records.into_iter().map(Stored::decode).collect::<Result<Vec<FeedbackItem>>>()?;
+        let items = self.with_verdicts(project, items).await?;
+        Ok(ItemPage { items, total, next: page.next })
+    }
+
+    /// Why an item is where it is.
+    ///
+    /// # Errors
+    /// `NotFound`, and those of the store.
+    pub async fn explain(&self, project: &ProjectId, id: &FeedbackId) -> Result<Explanation> {
+        let Some((item, _)) = self.store.read::<FeedbackItem>(project, id.as_str()).await? else {
+            return Err(Error::not_found("items.explain", format!("no item {id} in project {project}")));
+        };
+        let decision = self.store.read::<Decision>(project, id.as_str()).await?.map(|(decision, _)| decision);
+        let place = decision.as_ref().map(|d| match &d.verdict {
+            Verdict::Joined { cluster } | Verdict::New { cluster } => cluster.clone(),
+            Verdict::Unsure { suggestion } => suggestion.clone(),
+        });
+        let runner_up = decision.as_ref().and_then(|d| d.evidence.runner_up.as_ref()).map(|r| r.cluster.clone());
+        let near: Vec<FeedbackId> =
+            decision.iter().flat_map(|d| &d.evidence.nearest).map(|near| near.item.clone()).collect();
+        let nearest = self.placed(project, &near).await?.into_iter().map(|placed| placed.item).collect();
+        let corrections = decision.iter().flat_map(|d| d.evidence.corrections.clone()).collect::<Vec<ConstraintId>>();
+        let keys: Vec<Key> = corrections.iter().map(|id| Key::of::<Constraint>(id.as_str())).collect();
+        let stored = self.store.get(project, &keys, false).await?;
+        let corrections = stored.into_iter().flatten().map(Stored::decode).collect::<Result<Vec<Constraint>>>()?;
+        Ok(Explanation {
+            item,
+            cluster: self.one_cluster(project, place).await?,
+            runner_up: self.one_cluster(project, runner_up).await?,
+            nearest,
+            corrections,
+            decision,
+        })
+    }
+
+    async fn one_cluster(&self, project: &ProjectId, id: Option<ClusterId>) -> Result<Option<Cluster>> {
+        let Some(id) = id else { return Ok(None) };
+        Ok(self.load_named(project, &[id]).await?.into_values().next().map(|(cluster, _)| cluster))
+    }
+
+    /// Items about `text`: by meaning and by words, fused by reciprocal rank (Cormack et al. 2009).
+    ///
+    /// # Errors
+    /// Those of the store, the index and the embedder; `Invalid` for an empty text.
+    pub async fn search(&self, project: &ProjectId, text: &str, limit: usize) -> Result<Vec<Found>> {
+        if text.trim().is_empty() {
+            return Err(Error::invalid("search", "give some words to search for"));
+        }
+        self.base(project).await?;
+        self.catch_up(project).await?;
+        let pool = limit.saturating_mul(4).max(50);
+        let Some(query) = self.embedder.embed(&[text.to_owned()]).await?.pop() else { return Ok(Vec::new()) };
+        let dense = self.index.search(project, &query, pool).await?;
+        let words: Vec<String> = words(text).collect();
+        let text = if words.is_empty() { text.to_owned() } else { words.join(" ") };
+        let lexical = Query { text: Some(text), order: Order::Relevance, limit: pool, ..Query::all::<FeedbackItem>() };
+        let lexical = self.store.list(project, &lexical).await?.records;
+        let mut scored: Vec<(FeedbackId, f64, Option<f32>, bool)> = Vec::new();
+        let rank = |at: usize| 1.0 / (60.0 + at as f64);
+        for (at, hit) in dense.into_iter().enumerate() {
+            scored.push((hit.item, rank(at), Some(hit.score), false));
+        }
+        for (at, stored) in lexical.into_iter().enumerate() {
+            match scored.iter_mut().find(|(id, ..)| id.as_str() == stored.id) {
+                Some((_, score, _, lexical)) => {
+                    *score += rank(at);
+                    *lexical = true;
+                }
+                None => scored.push((FeedbackId::from(stored.id), rank(at), None, true)),
+            }
+        }
+        scored.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        scored.truncate(limit);
+        let ids: Vec<FeedbackId> = scored.iter().map(|(id, ..)| id.clone()).collect();
+        let items = self.placed(project, &ids).await?;
+        Ok(items
+            .into_iter()
+            .filter_map(|item| {
+                let (_, _, dense, lexical) = scored.iter().find(|(id, ..)| *id == item.item.id)?;
+                Some(Found { dense: *dense, lexical: *lexical, item })
+            })
+            .collect())
+    }
+
+    /// The timeline, latest first, at most `limit` events (0 for all).
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn timeline(&self, project: &ProjectId, limit: usize) -> Result<Vec<TimelineEvent>> {
+        self.store.read_all(project, &Query { order: Order::Sort, limit, ..Query::all::<TimelineEvent>() }).await
+    }
+
+    /// The constraints in force, oldest first.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn constraints(&self, project: &ProjectId) -> Result<Vec<Constraint>> {
+        self.load_constraints(project).await
+    }
+
+    /// Items by id, in that order, with where they are; unknown ones are left out.
+    pub(crate) async fn placed(&self, project: &ProjectId, ids: &[FeedbackId]) -> Result<Vec<PlacedItem>> {
+        let keys: Vec<Key> = ids.iter().map(|id| Key::of::<FeedbackItem>(id.as_str())).collect();
+        let stored = self.store.get(project, &keys, false).await?;
+        let items = stored.into_iter().flatten().map(Stored::decode).collect::<Result<Vec<FeedbackItem>>>()?;
+        self.with_verdicts(project, items).await
+    }
+
+    async fn with_verdicts(&self, project: &ProjectId, items: Vec<FeedbackItem>) -> Result<Vec<PlacedItem>> {
+        let keys: Vec<Key> = items.iter().map(|item| Key::of::<Decision>(item.id.as_str())).collect();
+        let stored = self.store.get(project, &keys, false).await?;
+        items
+            .into_iter()
+            .zip(stored)
+            .map(|(item, stored)| {
+                let verdict = stored.map(Stored::decode::<Decision>).transpose()?.map(|d| d.verdict);
+                Ok(PlacedItem { item, verdict })
+            })
+            .collect()
+    }
+
+    /// Brings the index up to the store: what was embedded since the last look is added, what is gone removed.
+    pub(crate) async fn catch_up(&self, project: &ProjectId) -> Result<()> {
+        let since = {
+            let indexed = self.indexed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            indexed.get(project).copied().unwrap_or(0)
+        };
+        let query = Query { changed_after: Some(since), blobs: true, ..Query::all::<StoredVector>() };
+        let changed = self.store.list(project, &query).await?.records;
+        let Some(last) = changed.iter().map(|stored| stored.version).max() else { return Ok(()) };
+        let (mut points, mut gone) = (Vec::new(), Vec::new());
+        for stored in changed {
+            if stored.is_deleted() {
+                gone.push(FeedbackId::from(stored.id));
+                continue;
+            }
+            let vector: StoredVector = stored.decode()?;
+            if let Some(embedding) = vector.embedding {
+                points.push((vector.item_id, embedding));
+            }
+        }
+        self.index.upsert(project, points).await?;
+        self.index.remove(project, &gone).await?;
+        let mut indexed = self.indexed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let seen = indexed.entry(project.clone()).or_insert(0);
+        *seen = last.max(*seen);
+        Ok(())
+    }
+
+    /// The one item that `name` means: its id, the beginning of it, or the source's own id.
+    ///
+    /// # Errors
+    /// `NotFound`, or `Invalid` when several match.
+    pub async fn find_item(&self, project: &ProjectId, name: &str) -> Result<FeedbackId> {
+        if self.store.read::<FeedbackItem>(project, name).await?.is_some() {
+            return Ok(FeedbackId::from(name));
+        }
+        let by_source = Query { limit: 2, ..Query::all::<FeedbackItem>() }.with("external_id", name);
+        let mut found: Vec<String> = self.store.list(project, &by_source).await?.records.into_iter().map(|s| s.id).collect();
+        if found.is_empty() && name.len() >= 3 {
+            let all = self.store.list(project, &Query::all::<FeedbackItem>()).await?.records;
+            found = all.into_iter().map(|s| s.id).filter(|id| id.starts_with(name)).take(2).collect();
+        }
+        one(found, "item", name, project).map(FeedbackId::from)
+    }
+
+    /// The one cluster that `name` means: its id or the beginning of it.
+    ///
+    /// # Errors
+    /// `NotFound`, or `Invalid` when several match.
+    pub async fn find_cluster(&self, project: &ProjectId, name: &str) -> Result<ClusterId> {
+        if self.store.read::<Cluster>(project, name).await?.is_some() {
+            return Ok(ClusterId::from(name));
+        }
+        let all = self.store.list(project, &Query::all::<Cluster>()).await?.records;
+        let found = all.into_iter().map(|s| s.id).filter(|id| name.len() >= 3 && id.starts_with(name)).take(2).collect();
+        one(found, "cluster", name, project).map(ClusterId::from)
+    }
+}
+
+fn one(mut found: Vec<String>, what: &'static str, name: &str, project: &ProjectId) -> Result<String> {
+    match (found.pop(), found.pop()) {
+        (Some(id), None) => Ok(id),
+        (Some(a), Some(b)) => {
+            Err(Error::invalid("find", format!("{name:?} means {what}s {b} and {a}, perhaps more; give more letters")))
+        }
+        _ => Err(Error::not_found("find", format!("no {what} {name:?} in project {project}; `soulcaster {what}s` lists them"))),
+    }
+}

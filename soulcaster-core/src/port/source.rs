@@ -1,0 +1,69 @@
+//! Where reports come from.
+
+use async_trait::async_trait;
+
+use crate::error::Result;
+use crate::model::item::Inbound;
+
+/// What one fetch brought.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Batch {
+    /// The reports, in the source's order.
+    pub items: Vec<Inbound>,
+    /// Reports that could not be read: where, and why.
+    pub rejected: Vec<Rejected>,
+    /// Where to go on; absent when there is nothing more for now.
+    pub cursor: Option<String>,
+}
+
+/// A report that could not be read or kept.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Rejected {
+    /// Which one: for a file the line, counted from 1; otherwise its place in the call, counted from 0.
+    pub index: usize,
+    /// Why.
+    pub reason: String,
+}
+
+/// Pulls reports.
+///
+/// # Contract
+/// - Fetching twice with one cursor gives at least the same reports again: a caller commits the cursor with
+///   the items, so a crash between the two loses nothing.
+/// - What is wrong with one report is told in [`Batch::rejected`]; errors are for the source as a whole.
+#[async_trait]
+pub trait Source: Send {
+    /// The name that items carry as their source.
+    fn name(&self) -> &str;
+
+    /// Fetches what comes after `cursor`; from the beginning without one.
+    async fn fetch(&mut self, cursor: Option<&str>) -> Result<Batch>;
+}
+
+/// A delivery pushed by a vendor.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Delivery {
+    /// Header names, lower case, with their values.
+    pub headers: Vec<(String, String)>,
+    /// The path and query it was sent to.
+    pub path: String,
+    /// The body, byte for byte.
+    pub body: Vec<u8>,
+}
+
+/// Verifies and reads a vendor's deliveries in one call, so that nobody can skip the check.
+///
+/// # Contract
+/// - Pure: the same delivery at the same time gives the same answer.
+/// - A delivery that fails verification is `Unauthorized` and is not parsed.
+/// - All of its reports or none.
+pub trait Webhook: Send + Sync {
+    /// The name that items carry as their source.
+    fn name(&self) -> &str;
+
+    /// Verifies and reads one delivery received at `now`.
+    ///
+    /// # Errors
+    /// `Unauthorized` when verification fails, `Invalid` when it is not what the vendor sends.
+    fn decode(&self, delivery: &Delivery, now: chrono::DateTime<chrono::Utc>) -> Result<Vec<Inbound>>;
+}

@@ -1,0 +1,13 @@
+//! Brings and keeps the data of the Soulcaster triage engine.
+//!
+//! | what | where |
+//! | --- | --- |
+//! | read reports from files | [`file`] |
+//! | keep records in one file, durably | [`SqliteStore`] |
+//!
+//! Everything here is behind a port of [`soulcaster_core::port`]; the engine never sees which one it talks to.
+
+pub mod file;
+pub mod sqlite;
+
+pub use sqlite::SqliteStore;

@@ -1,0 +1,139 @@
+//! The tables, and the steps that lead to them.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+/// "Soul" in ASCII: tells this program's files from those of another (`PRAGMA application_id`).
+pub(super) const APPLICATION_ID: i32 = 0x536f_756c;
+
+/// Each step leads from the version before it to its own; the first makes version 1 of an empty file.
+/// A step that has been released is never changed: add another.
+pub(super) const STEPS: &[&str] = &[STEP_1];
+
+/// The version that this program writes (`PRAGMA user_version`).
+pub(super) const VERSION: usize = STEPS.len();
+
+/// `records` are known by `created`, the version of their first write, everywhere.
+/// `fields` carries `sort`, so that a list by a field comes in order from its key.
+/// `texts` holds folded words behind the number of their space (`3xcrash`), so a search never sees those of
+/// another project; the text itself is in the JSON. `words` shows which record holds which.
+const STEP_1: &str = "
+CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO meta VALUES ('version', 0);
+
+CREATE TABLE spaces (
+    id INTEGER PRIMARY KEY,
+    project TEXT NOT NULL,
+    collection TEXT NOT NULL,
+    records INTEGER NOT NULL DEFAULT 0,
+    texts INTEGER NOT NULL DEFAULT 0,
+    words INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (project, collection)
+) STRICT;
+
+CREATE TABLE records (
+    created INTEGER PRIMARY KEY,
+    space INTEGER NOT NULL REFERENCES spaces (id),
+    id TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    sort INTEGER NOT NULL,
+    words INTEGER,
+    fields TEXT NOT NULL,
+    json TEXT NOT NULL,
+    blob BLOB
+) STRICT;
+CREATE UNIQUE INDEX records_id ON records (space, id);
+CREATE INDEX records_arrival ON records (space, created);
+CREATE INDEX records_version ON records (space, version);
+CREATE INDEX records_sort ON records (space, sort DESC, created);
+
+CREATE TABLE fields (
+    space INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    sort INTEGER NOT NULL,
+    record INTEGER NOT NULL,
+    PRIMARY KEY (space, name, value, sort DESC, record)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE traces (
+    space INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    created INTEGER NOT NULL,
+    PRIMARY KEY (space, id)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX traces_version ON traces (space, version);
+
+CREATE VIRTUAL TABLE texts USING fts5(text, content = '', contentless_delete = 1, tokenize = 'ascii');
+CREATE VIRTUAL TABLE words USING fts5vocab('texts', 'instance');
+
+CREATE VIEW items AS SELECT
+    s.project, r.id,
+    r.json ->> '$.source' AS source, r.json ->> '$.external_id' AS external_id,
+    r.json ->> '$.title' AS title, r.json ->> '$.body' AS body,
+    r.json ->> '$.author' AS author, r.json ->> '$.url' AS url, r.json ->> '$.severity' AS severity,
+    r.json ->> '$.occurrences' AS occurrences, r.json ->> '$.occurred_at' AS occurred_at,
+    r.json ->> '$.received_at' AS received_at, r.json ->> '$.last_seen' AS last_seen, r.json
+FROM records r JOIN spaces s ON s.id = r.space WHERE s.collection = 'item';
+
+CREATE VIEW clusters AS SELECT
+    s.project, r.id,
+    r.json ->> '$.title' AS title, r.json ->> '$.summary' AS summary, r.json ->> '$.status' AS status,
+    r.json ->> '$.size' AS size, r.json ->> '$.occurrences' AS occurrences,
+    r.json ->> '$.severity' AS severity, r.json ->> '$.first_seen' AS first_seen,
+    r.json ->> '$.last_seen' AS last_seen, r.json ->> '$.updated_at' AS updated_at, r.json
+FROM records r JOIN spaces s ON s.id = r.space WHERE s.collection = 'cluster';
+
+CREATE VIEW decisions AS SELECT
+    s.project, r.id AS item_id,
+    r.json ->> '$.verdict.kind' AS verdict, r.json ->> '$.verdict.cluster' AS cluster,
+    r.json ->> '$.verdict.suggestion' AS suggestion, r.json ->> '$.evidence.regime' AS regime,
+    r.json ->> '$.evidence.support' AS support, r.json ->> '$.decided_at' AS decided_at, r.json
+FROM records r JOIN spaces s ON s.id = r.space WHERE s.collection = 'decision';
+
+CREATE VIEW timeline AS SELECT
+    s.project, r.id,
+    r.json ->> '$.kind' AS kind, r.json ->> '$.at' AS at, r.json ->> '$.summary' AS summary,
+    r.json ->> '$.moved' AS moved, r.json ->> '$.undone_by' AS undone_by, r.json
+FROM records r JOIN spaces s ON s.id = r.space WHERE s.collection = 'event' ORDER BY r.space, r.created;
+";
+
+/// What a file says about itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// No tables yet.
+    Empty,
+    /// This program's, at this version.
+    Ours(usize),
+    /// Another program's.
+    Foreign,
+}
+
+/// Reads whose file it is.
+pub(super) fn origin(connection: &Connection) -> rusqlite::Result<Origin> {
+    let id: i32 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    let version: i32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    Ok(match (id, version, tables) {
+        (0, 0, 0) => Origin::Empty,
+        (APPLICATION_ID, 1.., _) => Origin::Ours(usize::try_from(version).unwrap_or(usize::MAX)),
+        _ => Origin::Foreign,
+    })
+}
+
+/// Takes each of `steps` that the file lacks, one transaction each.
+///
+/// Two processes may try at once: each step looks again under the write lock.
+pub(super) fn migrate(connection: &mut Connection, steps: &[&str]) -> rusqlite::Result<()> {
+    for (index, step) in steps.iter().enumerate() {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        if usize::try_from(version) == Ok(index) {
+            transaction.execute_batch(step)?;
+            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+            transaction.pragma_update(None, "user_version", i64::try_from(index + 1).unwrap_or(i64::MAX))?;
+        }
+        transaction.commit()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,2 @@
+//! Tests of the workspace as a whole.
+mod wordpiece;
