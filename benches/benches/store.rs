@@ -29,12 +29,14 @@ fn open() -> (TempDir, SqliteStore) {
 /// `count` items of about forty words, two fields each.
 fn items(count: usize) -> Vec<Write> {
     const WORDS: [&str; 16] = [
-        "crash", "login", "page", "slow", "export", "button", "colour", "settings", "after", "update", "when",
-        "phone", "sync", "error", "dark", "theme",
+        "crash", "login", "page", "slow", "export", "button", "colour", "settings", "after", "update",
+        "when", "phone", "sync", "error", "dark", "theme",
     ];
     let item = |n: usize| {
-        let body: Vec<String> = (0..40).map(|i| format!("{}{}", WORDS[(n * 7 + i * i) % 16], (n + i) % 29)).collect();
-        let inbound = Inbound::new("bench", format!("Report {n}")).external_id(n.to_string()).body(body.join(" "));
+        let body: Vec<String> =
+            (0..40).map(|i| format!("{}{}", WORDS[(n * 7 + i * i) % 16], (n + i) % 29)).collect();
+        let inbound =
+            Inbound::new("bench", format!("Report {n}")).external_id(n.to_string()).body(body.join(" "));
         let item = FeedbackItem::first(&project(), inbound, DateTime::<Utc>::UNIX_EPOCH);
         Write::put(&item, Expect::Absent).expect("an item has a JSON form")
     };
@@ -101,7 +103,8 @@ fn list(c: &mut Criterion) {
     let search = Query { text, order: Order::Relevance, limit: 20, ..Query::all::<FeedbackItem>() };
     group.bench_function("search/10000", |b| {
         b.iter(|| {
-            let page = runtime.block_on(store.list(&project(), black_box(&search))).expect("the list is read");
+            let page =
+                runtime.block_on(store.list(&project(), black_box(&search))).expect("the list is read");
             assert_eq!(page.records.len(), 20);
             page
         });

@@ -42,6 +42,7 @@ pub async fn store(store: &dyn Store) {
     store::walls(store).await;
     store::large(store).await;
     store::concurrent(store).await;
+    store::whole(store).await;
     pages::changes(store).await;
     pages::fields(store).await;
     pages::orders(store).await;

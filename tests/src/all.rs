@@ -1,2 +1,7 @@
-//! Tests of the workspace as a whole.
+//! Tests of the workspace as a whole, in one binary.
+
+mod corrections;
+mod faults;
+mod layering;
+mod reports;
 mod wordpiece;

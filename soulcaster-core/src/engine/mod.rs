@@ -6,6 +6,7 @@ pub mod config;
 pub mod group;
 pub mod identity;
 pub mod keywords;
+pub mod layout;
 pub mod leader;
 pub mod lexical;
 pub mod linkage;

@@ -87,9 +87,12 @@ mod tests {
     #[test]
     fn every_cursor_reads_back_what_it_wrote() {
         let relevance = Relevance { documents: 3, length: 20, found: vec![1, 2] };
-        for cursor in
-            [Cursor::Arrival(7), Cursor::Version(0), Cursor::Sort(-5, 9), Cursor::Relevance(relevance, 0.3, 4)]
-        {
+        for cursor in [
+            Cursor::Arrival(7),
+            Cursor::Version(0),
+            Cursor::Sort(-5, 9),
+            Cursor::Relevance(relevance, 0.3, 4),
+        ] {
             assert_eq!(Cursor::parse(&cursor.to_string()), Some(cursor));
         }
     }

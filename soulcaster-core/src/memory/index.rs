@@ -88,7 +88,8 @@ impl Matrix {
     }
 
     fn nearest(&self, query: &[f32], limit: usize) -> Vec<Hit> {
-        let rows = |part: &[f32]| part.chunks_exact(self.dimensions).map(|row| dot(row, query)).collect::<Vec<_>>();
+        let rows =
+            |part: &[f32]| part.chunks_exact(self.dimensions).map(|row| dot(row, query)).collect::<Vec<_>>();
         let scores = if self.components.len() < PARALLEL_FROM {
             rows(&self.components)
         } else {
@@ -149,7 +150,8 @@ impl VectorIndex for FlatIndex {
     async fn remove(&self, project: &ProjectId, items: &[FeedbackId]) -> Result<()> {
         let mut projects = self.projects.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(matrix) = projects.get_mut(project) {
-            let gone: HashSet<&FeedbackId> = items.iter().filter(|item| matrix.rows.contains_key(item)).collect();
+            let gone: HashSet<&FeedbackId> =
+                items.iter().filter(|item| matrix.rows.contains_key(item)).collect();
             if gone.len() == matrix.items.len() {
                 projects.remove(project);
             } else if !gone.is_empty() {
@@ -190,12 +192,12 @@ mod tests {
         }
         assert!(matrix.components.len() >= PARALLEL_FROM);
         let query = vector(77, dimensions);
-        let mut expected: Vec<(f32, String)> = (0..rows)
-            .map(|row| (vector(row % 1000, dimensions).cosine(&query), format!("i{row}")))
-            .collect();
+        let mut expected: Vec<(f32, String)> =
+            (0..rows).map(|row| (vector(row % 1000, dimensions).cosine(&query), format!("i{row}"))).collect();
         expected.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
         let found = matrix.nearest(query.as_slice(), 50);
-        let found: Vec<(f32, String)> = found.into_iter().map(|hit| (hit.score, hit.item.to_string())).collect();
+        let found: Vec<(f32, String)> =
+            found.into_iter().map(|hit| (hit.score, hit.item.to_string())).collect();
         assert_eq!(found, expected[..50]);
     }
 

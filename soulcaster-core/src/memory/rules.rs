@@ -14,7 +14,10 @@ pub fn check(writes: &[Write]) -> Result<()> {
     for Write { key, change, .. } in writes {
         let Key { collection, id } = key;
         if !keys.insert(key) {
-            return Err(Error::invalid("store.commit", format!("{collection} {id} occurs twice in one commit")));
+            return Err(Error::invalid(
+                "store.commit",
+                format!("{collection} {id} occurs twice in one commit"),
+            ));
         }
         if matches!(change, Change::Put(document) if document.json.is_empty()) {
             return Err(Error::invalid("store.commit", format!("{collection} {id} has no JSON")));
@@ -35,7 +38,9 @@ pub fn expect(key: &Key, expect: Expect, found: Option<u64>) -> Result<()> {
         (Expect::Absent, Some(_)) => format!("{collection} {id} exists already"),
         (Expect::Version(_), None) => format!("{collection} {id} is no longer there; read it again"),
         (Expect::Version(version), Some(found)) => {
-            format!("{collection} {id} was changed by another (version {found}, not {version}); read it again")
+            format!(
+                "{collection} {id} was changed by another (version {found}, not {version}); read it again"
+            )
         }
     };
     Err(Error::conflict("store.commit", message))

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use crate::error::Result;
 use crate::id::ProjectId;
 use crate::memory::cursor::Cursor;
-use crate::memory::text::{self, Match, Relevance};
 use crate::memory::rules;
+use crate::memory::text::{self, Match, Relevance};
 use crate::port::store::{Change, Document, Key, Order, Page, Query, Store, Stored, Write};
 
 /// A [`Store`] in memory: gone with the process.
@@ -147,13 +147,15 @@ impl Collection {
     /// Records with all `fields` and a word of `text`, as they arrived.
     fn matching(&self, query: &Query, after: u64) -> Box<dyn Iterator<Item = &Kept> + '_> {
         let none = || Box::new(std::iter::empty());
-        let Some(mut sets) = query.fields.iter().map(|f| self.fields.get(f)).collect::<Option<Vec<_>>>() else {
+        let Some(mut sets) = query.fields.iter().map(|f| self.fields.get(f)).collect::<Option<Vec<_>>>()
+        else {
             return none();
         };
         sets.sort_by_key(|set| set.len());
-        let words: Option<Vec<_>> = query.text.as_deref().map(|text| {
-            text::query_words(text).iter().filter_map(|word| self.words.get(word)).collect()
-        });
+        let words: Option<Vec<_>> = query
+            .text
+            .as_deref()
+            .map(|text| text::query_words(text).iter().filter_map(|word| self.words.get(word)).collect());
         let from = after.saturating_add(1);
         let first: Box<dyn Iterator<Item = u64>> = match sets.first() {
             Some(smallest) => Box::new(smallest.range(from..).copied()),
@@ -167,7 +169,11 @@ impl Collection {
     }
 
     /// Everything that `query` finds after the cursor, in its order, and where each stands.
-    fn list<'a>(&'a self, query: &'a Query, after: Option<Cursor>) -> Box<dyn Iterator<Item = (Cursor, &'a Stored)> + 'a> {
+    fn list<'a>(
+        &'a self,
+        query: &'a Query,
+        after: Option<Cursor>,
+    ) -> Box<dyn Iterator<Item = (Cursor, &'a Stored)> + 'a> {
         if let Some(changed_after) = query.changed_after {
             let after = if let Some(Cursor::Version(version)) = after { version } else { 0 };
             return self.changed(query, changed_after.max(after));
@@ -175,9 +181,12 @@ impl Collection {
         if query.order == Order::Sort {
             let mut found: Vec<&Kept> = self.matching(query, 0).collect();
             found.sort_by_key(|kept| (Reverse(kept.sort), kept.stored.created));
-            let found = found.into_iter().map(|kept| (Cursor::Sort(kept.sort, kept.stored.created), &kept.stored));
+            let found =
+                found.into_iter().map(|kept| (Cursor::Sort(kept.sort, kept.stored.created), &kept.stored));
             let past = move |cursor: &Cursor| match (&after, cursor) {
-                (Some(Cursor::Sort(sort, created)), Cursor::Sort(s, c)) => (Reverse(s), c) > (Reverse(sort), created),
+                (Some(Cursor::Sort(sort, created)), Cursor::Sort(s, c)) => {
+                    (Reverse(s), c) > (Reverse(sort), created)
+                }
                 _ => true,
             };
             return Box::new(found.filter(move |(cursor, _)| past(cursor)));
@@ -187,7 +196,11 @@ impl Collection {
     }
 
     /// Records and traces written after `version`, in version order.
-    fn changed<'a>(&'a self, query: &Query, version: u64) -> Box<dyn Iterator<Item = (Cursor, &'a Stored)> + 'a> {
+    fn changed<'a>(
+        &'a self,
+        query: &Query,
+        version: u64,
+    ) -> Box<dyn Iterator<Item = (Cursor, &'a Stored)> + 'a> {
         let from = version.saturating_add(1);
         let plain = query.fields.is_empty() && query.text.is_none();
         let wanted: Option<HashSet<u64>> =
@@ -202,7 +215,12 @@ impl Collection {
     }
 
     /// A page by relevance.
-    fn relevant(&self, query: &Query, words: &[String], after: Option<Cursor>) -> (Vec<&Stored>, Option<Cursor>) {
+    fn relevant(
+        &self,
+        query: &Query,
+        words: &[String],
+        after: Option<Cursor>,
+    ) -> (Vec<&Stored>, Option<Cursor>) {
         let postings: Vec<_> = words.iter().map(|word| self.words.get(word)).collect();
         let matches: Vec<Match> = self
             .matching(query, 0)
@@ -211,14 +229,17 @@ impl Collection {
                 length: kept.text.as_deref().map_or(0, text::count),
                 counts: postings
                     .iter()
-                    .map(|found| found.and_then(|found| found.get(&kept.stored.created)).copied().unwrap_or(0))
+                    .map(|found| {
+                        found.and_then(|found| found.get(&kept.stored.created)).copied().unwrap_or(0)
+                    })
                     .collect(),
             })
             .collect();
         let (relevance, after) = match after {
             Some(Cursor::Relevance(relevance, score, created)) => (relevance, Some((score, created))),
             _ => {
-                let found = postings.iter().map(|found| found.map_or(0, |found| found.len() as u64)).collect();
+                let found =
+                    postings.iter().map(|found| found.map_or(0, |found| found.len() as u64)).collect();
                 (Relevance { documents: self.texts.0, length: self.texts.1, found }, None)
             }
         };
@@ -249,7 +270,9 @@ impl Store for MemoryStore {
     async fn list(&self, project: &ProjectId, query: &Query) -> Result<Page> {
         let after = Cursor::of(query)?;
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(collection) = state.collection(project, query.collection) else { return Ok(Page::default()) };
+        let Some(collection) = state.collection(project, query.collection) else {
+            return Ok(Page::default());
+        };
         if let (None, Order::Relevance, Some(text)) = (query.changed_after, query.order, &query.text) {
             let (records, next) = collection.relevant(query, &text::query_words(text), after);
             let records = records.into_iter().map(|stored| copy(stored, query.blobs)).collect();
@@ -286,7 +309,8 @@ impl Store for MemoryStore {
         let mut version = state.version;
         for Write { key, change, .. } in writes {
             version += 1;
-            let collection = state.collections.entry(project.clone()).or_default().entry(key.collection).or_default();
+            let collection =
+                state.collections.entry(project.clone()).or_default().entry(key.collection).or_default();
             match change {
                 Change::Put(document) => collection.put(key.id, version, document),
                 Change::Delete => collection.delete(&key.id, version),
@@ -298,7 +322,8 @@ impl Store for MemoryStore {
 
     async fn projects(&self) -> Result<Vec<ProjectId>> {
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-        let has_records = |c: &BTreeMap<_, Collection>| c.values().any(|collection| !collection.records.is_empty());
+        let has_records =
+            |c: &BTreeMap<_, Collection>| c.values().any(|collection| !collection.records.is_empty());
         let projects = state.collections.iter().filter(|(_, collections)| has_records(collections));
         Ok(projects.map(|(project, _)| project.clone()).collect())
     }

@@ -109,7 +109,12 @@ impl Relevance {
     /// The page of `matches` after (score, created), best first, equal ones as they arrived; `limit` 0 for
     /// all. Gives what each was created at, and where the page ended if more follow.
     #[must_use]
-    pub fn page(self, matches: &[Match], after: Option<(f64, u64)>, limit: usize) -> (Vec<u64>, Option<Cursor>) {
+    pub fn page(
+        self,
+        matches: &[Match],
+        after: Option<(f64, u64)>,
+        limit: usize,
+    ) -> (Vec<u64>, Option<Cursor>) {
         let best_first = |a: &(f64, u64), b: &(f64, u64)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
         let mut scored: Vec<(f64, u64)> = matches.iter().map(|hit| (self.score(hit), hit.created)).collect();
         scored.retain(|hit| after.as_ref().is_none_or(|after| best_first(after, hit).is_lt()));
@@ -153,9 +158,8 @@ mod tests {
     #[test]
     fn a_rare_word_and_a_short_text_score_higher() {
         let relevance = Relevance { documents: 10, length: 100, found: vec![1, 8] };
-        let score = |length, counts: &[u32]| {
-            relevance.score(&Match { created: 1, length, counts: counts.to_vec() })
-        };
+        let score =
+            |length, counts: &[u32]| relevance.score(&Match { created: 1, length, counts: counts.to_vec() });
         assert!(score(10, &[1, 0]) > score(10, &[0, 1]));
         assert!(score(5, &[1, 0]) > score(20, &[1, 0]));
         assert!(score(10, &[2, 0]) > score(10, &[1, 0]));

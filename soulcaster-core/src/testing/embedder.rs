@@ -48,7 +48,10 @@ pub async fn embedder(embedder: &dyn Embedder) {
     for (text, vector) in texts.iter().zip(&vectors) {
         let alone = embed(&[text]).await;
         let text: String = text.chars().take(40).collect();
-        assert_eq!(alone[0], *vector, "the same text gives the same vector, whatever comes with it: {text:?}");
+        assert_eq!(
+            alone[0], *vector,
+            "the same text gives the same vector, whatever comes with it: {text:?}"
+        );
     }
     let mut backwards = texts;
     backwards.reverse();

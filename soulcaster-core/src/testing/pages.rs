@@ -40,7 +40,8 @@ pub(super) async fn changes(store: &dyn Store) {
         page.records
     };
     let names = async |version| since(version).await.into_iter().map(|r| r.id).collect::<Vec<_>>();
-    let writes = ["a", "b", "c"].map(|id| put(id, Expect::Absent, Document { blob: Some(vec![1]), ..doc(1) }));
+    let writes =
+        ["a", "b", "c"].map(|id| put(id, Expect::Absent, Document { blob: Some(vec![1]), ..doc(1) }));
     let one = commit(store, project, writes.to_vec()).await;
     assert_eq!(names(0).await, ["a", "b", "c"], "changed_after shows what was written after");
     assert!(names(one).await.is_empty(), "changed_after leaves out what was written up to then");
@@ -54,14 +55,21 @@ pub(super) async fn changes(store: &dyn Store) {
     let traces = since(two).await;
     assert_eq!(traces.len(), 1, "{sentence}");
     let trace = &traces[0];
-    assert_eq!((trace.id.as_str(), trace.version), ("b", three), "{sentence}, at the version of its deletion");
+    assert_eq!(
+        (trace.id.as_str(), trace.version),
+        ("b", three),
+        "{sentence}, at the version of its deletion"
+    );
     assert!(trace.is_deleted() && trace.blob.is_none(), "{sentence}, without its data");
     assert_eq!(names(0).await, ["c", "a", "b"], "{sentence}");
     assert_eq!(ids(store, project, &all()).await, ["a", "c"], "only changed_after shows a trace");
     let filtered = Query { changed_after: Some(0), ..all() }.with("colour", "red");
     assert!(ids(store, project, &filtered).await.is_empty(), "a trace has no fields");
     let four = commit(store, project, vec![delete("b", Expect::Any), delete("z", Expect::Any)]).await;
-    assert!(names(four).await.is_empty() && !names(0).await.contains(&"z".into()), "removing nothing leaves no trace");
+    assert!(
+        names(four).await.is_empty() && !names(0).await.contains(&"z".into()),
+        "removing nothing leaves no trace"
+    );
     let paged_query = Query { changed_after: Some(0), ..all() };
     let pages = paged(store, project, &paged_query, 1, async || ()).await;
     assert_eq!(pages, names(0).await, "changes are the same in pages");
@@ -113,8 +121,13 @@ pub(super) async fn fields(store: &dyn Store) {
     assert!(ids(store, project, &all().with("size", "small")).await.is_empty(), "{sentence}");
     assert_eq!(ids(store, project, &all().with("colour", "blue")).await, ["b", "c"], "{sentence}");
     let sorted = Query { order: Order::Sort, ..all().with("colour", "blue") };
-    commit(store, project, vec![put("c", Expect::Any, Document { sort: 9, ..with(&[("colour", "blue")]) })]).await;
-    assert_eq!(ids(store, project, &sorted).await, ["c", "b"], "the order of a field is that of the last write");
+    commit(store, project, vec![put("c", Expect::Any, Document { sort: 9, ..with(&[("colour", "blue")]) })])
+        .await;
+    assert_eq!(
+        ids(store, project, &sorted).await,
+        ["c", "b"],
+        "the order of a field is that of the last write"
+    );
 }
 
 /// Thirty records, some equal in sort and in text.
@@ -125,7 +138,8 @@ async fn filled(store: &dyn Store, project: &ProjectId) {
         text: Some(format!("word {}", "again ".repeat(n as usize % 5))),
         ..doc(n)
     };
-    let writes: Vec<Write> = (0..30).map(|n| put(&format!("r{}", (n * 7) % 30), Expect::Absent, document(n))).collect();
+    let writes: Vec<Write> =
+        (0..30).map(|n| put(&format!("r{}", (n * 7) % 30), Expect::Absent, document(n))).collect();
     commit(store, project, writes).await;
 }
 
@@ -221,5 +235,9 @@ pub(super) async fn cursors(store: &dyn Store) {
     }
     let first = ok(store.list(project, &Query { limit: 2, ..all() }).await, "list answers");
     let sorted = Query { order: Order::Sort, after: first.next, ..all() };
-    fails(store.list(project, &sorted).await, ErrorKind::Invalid, &format!("{sentence}: one of another order"));
+    fails(
+        store.list(project, &sorted).await,
+        ErrorKind::Invalid,
+        &format!("{sentence}: one of another order"),
+    );
 }

@@ -86,8 +86,9 @@ pub(super) async fn words(store: &dyn Store) {
 pub(super) async fn relevance(store: &dyn Store) {
     let project = &fresh(store, "relevance").await;
     let other = &fresh(store, "relevance-of-another").await;
-    let mut writes: Vec<_> =
-        (0..20).map(|n| put(&format!("filler{n}"), Expect::Any, says("the common report of the day"))).collect();
+    let mut writes: Vec<_> = (0..20)
+        .map(|n| put(&format!("filler{n}"), Expect::Any, says("the common report of the day")))
+        .collect();
     writes.push(put("rare", Expect::Any, says("the common zebra of the day")));
     writes.push(put("twice", Expect::Any, says("zebra and zebra on the day")));
     writes.push(put("long", Expect::Any, says(&format!("zebra {}", "day ".repeat(200)))));
@@ -101,7 +102,10 @@ pub(super) async fn relevance(store: &dyn Store) {
     assert!(place("twice") < place("long"), "{sentence}: a short text before a long one");
     let fillers: Vec<&String> = found.iter().filter(|id| id.starts_with("filler")).collect();
     let arrived: Vec<String> = (0..20).map(|n| format!("filler{n}")).collect();
-    assert!(fillers.iter().zip(&arrived).all(|(a, b)| *a == b), "equal matches come as they arrived: {found:?}");
+    assert!(
+        fillers.iter().zip(&arrived).all(|(a, b)| *a == b),
+        "equal matches come as they arrived: {found:?}"
+    );
 
     let noise = (0..200).map(|n| put(&format!("n{n}"), Expect::Any, says("zebra zebra zebra"))).collect();
     commit(store, other, noise).await;
@@ -124,5 +128,8 @@ pub(super) async fn kept_text(store: &dyn Store) {
     commit(store, project, vec![delete("a", Expect::Any)]).await;
     assert!(find("third").await.is_empty(), "a deleted record is not found");
     commit(store, project, vec![put("a", Expect::Absent, doc(3))]).await;
-    assert!(find("third").await.is_empty(), "a record written again after its deletion is new, its text is gone");
+    assert!(
+        find("third").await.is_empty(),
+        "a record written again after its deletion is new, its text is gone"
+    );
 }

@@ -1,5 +1,7 @@
 //! Commits: expectations, versions, walls.
 
+use std::task::Poll;
+
 use super::{fails, fresh, ok, together};
 use crate::error::ErrorKind;
 use crate::id::ProjectId;
@@ -37,7 +39,9 @@ pub(super) fn commit<'a>(
     writes: Vec<Write>,
 ) -> impl Future<Output = u64> + 'a {
     let caller = std::panic::Location::caller();
-    async move { ok(store.commit(project, writes).await, &format!("a commit that nothing speaks against ({caller})")) }
+    async move {
+        ok(store.commit(project, writes).await, &format!("a commit that nothing speaks against ({caller})"))
+    }
 }
 
 pub(super) async fn read(store: &dyn Store, project: &ProjectId, id: &str) -> Option<Stored> {
@@ -89,7 +93,8 @@ pub(super) async fn expectations(store: &dyn Store) {
 
 pub(super) async fn all_or_nothing(store: &dyn Store) {
     let project = &fresh(store, "all-or-nothing").await;
-    let before = commit(store, project, vec![put("a", Expect::Any, doc(1)), put("b", Expect::Any, doc(1))]).await;
+    let before =
+        commit(store, project, vec![put("a", Expect::Any, doc(1)), put("b", Expect::Any, doc(1))]).await;
     let rich = Document {
         fields: vec![("colour", "red".into())],
         text: Some("unseen words".into()),
@@ -130,7 +135,8 @@ pub(super) async fn versions(store: &dyn Store) {
     let project = &fresh(store, "versions").await;
     let other = &fresh(store, "versions-of-another").await;
     let sentence = "versions grow with every write of the store";
-    let one = commit(store, project, vec![put("a", Expect::Any, doc(1)), put("b", Expect::Any, doc(1))]).await;
+    let one =
+        commit(store, project, vec![put("a", Expect::Any, doc(1)), put("b", Expect::Any, doc(1))]).await;
     let (a, b) = (read(store, project, "a").await, read(store, project, "b").await);
     let (a, b) = (a.expect("just written"), b.expect("just written"));
     assert!(a.version < b.version, "{sentence}, also inside a commit");
@@ -148,13 +154,21 @@ pub(super) async fn versions(store: &dyn Store) {
     let three = commit(store, project, vec![put("a", Expect::Any, doc(2))]).await;
     assert!(three > two, "{sentence}");
     let again = read(store, project, "a").await.expect("just written");
-    assert_eq!((again.version, again.created), (three, a.created), "created is the version of the first write");
+    assert_eq!(
+        (again.version, again.created),
+        (three, a.created),
+        "created is the version of the first write"
+    );
     let gone = commit(store, project, vec![delete("a", Expect::Any)]).await;
     assert!(gone > three, "{sentence}, deletions included");
     let new = commit(store, project, vec![put("a", Expect::Any, doc(3))]).await;
     let found = read(store, project, "a").await.expect("just written");
     assert_eq!(found.created, new, "a record written again after its deletion is new");
-    assert_eq!(ids(store, project, &all()).await, ["b", "a"], "a record written again after its deletion is new");
+    assert_eq!(
+        ids(store, project, &all()).await,
+        ["b", "a"],
+        "a record written again after its deletion is new"
+    );
 }
 
 pub(super) async fn documents(store: &dyn Store) {
@@ -174,7 +188,10 @@ pub(super) async fn documents(store: &dyn Store) {
     assert!(found[0].is_none() && found[1].is_some(), "get answers in the order of the keys");
     assert_eq!(found[1], found[2], "get answers a key that is asked for twice");
     assert!(found[1].as_ref().is_some_and(|a| a.blob.is_none()), "blobs come only when they are asked for");
-    assert!(ok(store.get(project, &[], true).await, "get of nothing answers").is_empty(), "no keys, no records");
+    assert!(
+        ok(store.get(project, &[], true).await, "get of nothing answers").is_empty(),
+        "no keys, no records"
+    );
     for (blobs, expected) in [(false, None), (true, Some(vec![]))] {
         let page = ok(store.list(project, &Query { blobs, ..all() }).await, "list answers");
         assert_eq!(page.records[0].blob, expected, "blobs come only when they are asked for");
@@ -188,8 +205,30 @@ pub(super) async fn documents(store: &dyn Store) {
 pub(super) async fn odd_strings(store: &dyn Store) {
     let project = &fresh(store, "odd").await;
     let odd = [
-        "", " ", "a.b", "A", "a", "%", "_", "*", "'", "\"", "\\", "'; DROP TABLE records; --", "\u{0}", "a\u{0}b",
-        "\n", "é", "e\u{301}", "日本語", "👩‍👩‍👧", "\u{feff}", "\u{10ffff}", "null", "../../etc", "{}",
+        "",
+        " ",
+        "a.b",
+        "A",
+        "a",
+        "%",
+        "_",
+        "*",
+        "'",
+        "\"",
+        "\\",
+        "'; DROP TABLE records; --",
+        "\u{0}",
+        "a\u{0}b",
+        "\n",
+        "é",
+        "e\u{301}",
+        "日本語",
+        "👩‍👩‍👧",
+        "\u{feff}",
+        "\u{10ffff}",
+        "null",
+        "../../etc",
+        "{}",
     ];
     let long = "long".repeat(500);
     let strings: Vec<&str> = odd.into_iter().chain([long.as_str()]).collect();
@@ -220,9 +259,7 @@ pub(super) async fn odd_strings(store: &dyn Store) {
 pub(super) async fn walls(store: &dyn Store) {
     let sentence = "projects are walls: no call sees or changes a record of another";
     let (left, right) = (&fresh(store, "left").await, &fresh(store, "right").await);
-    let listed = async |project| {
-        ok(store.projects().await, "projects can be listed").contains(project)
-    };
+    let listed = async |project| ok(store.projects().await, "projects can be listed").contains(project);
     assert!(!listed(left).await, "a project without records is not listed");
     let secret = Document {
         fields: vec![("colour", "red".into())],
@@ -271,7 +308,8 @@ pub(super) async fn large(store: &dyn Store) {
     assert_eq!(ids(store, project, &query).await, ["r4999"], "{sentence}");
     let keys: Vec<Key> = (0..5000).rev().map(|n| key(&format!("r{n}"))).collect();
     let found = ok(store.get(project, &keys, false).await, sentence);
-    let backwards = found.iter().zip(&keys).all(|(found, key)| found.as_ref().is_some_and(|f| f.id == key.id));
+    let backwards =
+        found.iter().zip(&keys).all(|(found, key)| found.as_ref().is_some_and(|f| f.id == key.id));
     assert!(backwards, "get answers 5,000 keys in their order");
     let mut writes: Vec<Write> = (0..5000).map(|n| delete(&format!("r{n}"), Expect::Any)).collect();
     writes.push(put("r0", Expect::Any, doc(1)));
@@ -285,7 +323,8 @@ pub(super) async fn concurrent(store: &dyn Store) {
     let add = async |n: i64| {
         loop {
             let counter = read(store, project, "counter").await.expect("it is never deleted");
-            let value: i64 = counter.json.trim_matches(|c: char| !c.is_ascii_digit()).parse().expect("a number");
+            let value: i64 =
+                counter.json.trim_matches(|c: char| !c.is_ascii_digit()).parse().expect("a number");
             let mark = format!("mark{n}");
             let writes = vec![
                 put(&mark, Expect::Absent, doc(n)),
@@ -293,7 +332,11 @@ pub(super) async fn concurrent(store: &dyn Store) {
             ];
             match store.commit(project, writes).await {
                 Ok(version) => return version,
-                Err(e) => assert_eq!(e.kind(), ErrorKind::Conflict, "two writers of one version: one conflicts: {e}"),
+                Err(e) => assert_eq!(
+                    e.kind(),
+                    ErrorKind::Conflict,
+                    "two writers of one version: one conflicts: {e}"
+                ),
             }
         }
     };
@@ -305,4 +348,45 @@ pub(super) async fn concurrent(store: &dyn Store) {
     assert_eq!(counter.json, doc(20).json, "no update is lost when two write what they read");
     assert_eq!(counter.version, versions[19], "a record committed later has a greater version");
     assert_eq!(ids(store, project, &all()).await.len(), 21, "commits side by side are all applied");
+}
+
+pub(super) async fn whole(store: &dyn Store) {
+    let project = &fresh(store, "whole").await;
+    let pair = |n| vec![put("left", Expect::Any, doc(n)), put("right", Expect::Any, doc(n))];
+    let mut last = commit(store, project, pair(0)).await;
+    let sentence = "reads see whole commits only";
+    let write = async {
+        for n in 1..=50 {
+            let version = commit(store, project, pair(n)).await;
+            assert!(version > last, "versions grow with every write of the store");
+            last = version;
+            pause().await;
+        }
+    };
+    let look = async || {
+        for _ in 0..200 {
+            let keys = [key("left"), key("right")];
+            let found = ok(store.get(project, &keys, false).await, sentence);
+            let found: Vec<_> = found.into_iter().flatten().map(|stored| stored.json).collect();
+            assert!(found.len() == 2 && found[0] == found[1], "{sentence}: {found:?}");
+            let listed = ok(store.list(project, &all()).await, sentence).records;
+            let apart = listed[1].version - listed[0].version;
+            assert!(listed.len() == 2 && apart == 1, "{sentence}: {listed:?}");
+            pause().await;
+        }
+    };
+    together(vec![Box::pin(write), Box::pin(look()), Box::pin(look())]).await;
+}
+
+/// Lets the others go on.
+async fn pause() {
+    let mut paused = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut paused, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }

@@ -23,7 +23,8 @@ const MAX_COLUMNS: usize = 1_000;
 
 const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
 
-/// The delimiter that makes the first record name the most known columns, then the most columns; `None` if none names a text.
+/// The delimiter under which the first record has the most known columns, then the most columns; `None` if none
+/// of them holds text.
 pub(super) fn header_delimiter(window: &[u8]) -> Option<u8> {
     let mut best = None;
     for delimiter in DELIMITERS {
@@ -44,25 +45,34 @@ pub(super) fn header_delimiter(window: &[u8]) -> Option<u8> {
 struct Splitter {
     reader: ::csv::Reader<Cursor<Vec<u8>>>,
     cells: ::csv::StringRecord,
+    delimiter: u8,
 }
 
 impl Splitter {
     fn new(delimiter: u8) -> Self {
+        Self { reader: Self::reader(delimiter), cells: ::csv::StringRecord::new(), delimiter }
+    }
+
+    fn reader(delimiter: u8) -> ::csv::Reader<Cursor<Vec<u8>>> {
         let mut options = ::csv::ReaderBuilder::new();
-        options.has_headers(false).flexible(true).delimiter(delimiter);
-        Self { reader: options.from_reader(Cursor::default()), cells: ::csv::StringRecord::new() }
+        options.has_headers(false).flexible(true).delimiter(delimiter).from_reader(Cursor::default())
     }
 
     /// The cells of one record, given without its end of line.
     fn split(&mut self, record: &str) -> &::csv::StringRecord {
+        let before = self.reader.position().byte();
         let source = self.reader.get_mut();
         source.set_position(0);
         source.get_mut().clear();
         source.get_mut().extend_from_slice(record.as_bytes());
         // With an end of line the reader never meets the end of its source, and goes on with the next record.
         source.get_mut().push(b'\n');
-        if !matches!(self.reader.read_record(&mut self.cells), Ok(true)) {
+        let read = matches!(self.reader.read_record(&mut self.cells), Ok(true));
+        if !read {
             self.cells.clear();
+        }
+        if !read || self.reader.position().byte() - before != record.len() as u64 + 1 {
+            self.reader = Self::reader(self.delimiter);
         }
         &self.cells
     }
@@ -303,5 +313,19 @@ impl Scan {
             };
         }
         (chunk.len(), None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_record_is_split_by_itself() {
+        let mut splitter = Splitter::new(b',');
+        for record in ["a,b", "", "\u{feff}", "a,\"open", "a,\"b\"c", "a\nb", "a,b"] {
+            splitter.split(record);
+            assert_eq!(splitter.split("x,\"y,z\""), vec!["x", "y,z"], "{record:?}");
+        }
     }
 }

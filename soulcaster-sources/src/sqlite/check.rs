@@ -49,8 +49,9 @@ fn find(connection: &Connection) -> Vec<String> {
 
 /// Every record is JSON.
 fn records(connection: &Connection) -> rusqlite::Result<Vec<String>> {
-    let mut select = connection
-        .prepare("SELECT s.project, s.collection, r.id, r.json FROM records r JOIN spaces s ON s.id = r.space")?;
+    let mut select = connection.prepare(
+        "SELECT s.project, s.collection, r.id, r.json FROM records r JOIN spaces s ON s.id = r.space",
+    )?;
     let mut rows = select.query([])?;
     let mut problems = Vec::new();
     while let Some(row) = rows.next()? {
@@ -66,7 +67,9 @@ fn records(connection: &Connection) -> rusqlite::Result<Vec<String>> {
 /// The index of fields holds what the records say, and nothing else.
 fn fields(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut problems = Vec::new();
-    let mut indexed = connection.prepare("SELECT 1 FROM fields WHERE space = ? AND name = ? AND value = ? AND sort = ? AND record = ?")?;
+    let mut indexed = connection.prepare(
+        "SELECT 1 FROM fields WHERE space = ? AND name = ? AND value = ? AND sort = ? AND record = ?",
+    )?;
     let mut select = connection.prepare("SELECT space, created, sort, fields FROM records")?;
     let mut rows = select.query([])?;
     let mut expected: i64 = 0;
@@ -83,7 +86,8 @@ fn fields(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let found: i64 = connection.query_row("SELECT count(*) FROM fields", [], |row| row.get(0))?;
     let missing = i64::try_from(problems.len()).unwrap_or(i64::MAX);
     if found + missing != expected {
-        problems.push(format!("the index of fields has {} entries without a record", found + missing - expected));
+        problems
+            .push(format!("the index of fields has {} entries without a record", found + missing - expected));
     }
     Ok(problems)
 }
@@ -107,7 +111,9 @@ fn texts(connection: &Connection) -> rusqlite::Result<Vec<String>> {
         }
     }
     let lost: BTreeSet<i64> = indexed.into_keys().collect();
-    problems.extend(lost.iter().map(|created| format!("words are indexed for record {created}, which is not there")));
+    problems.extend(
+        lost.iter().map(|created| format!("words are indexed for record {created}, which is not there")),
+    );
     Ok(problems)
 }
 
@@ -121,7 +127,8 @@ fn totals(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     };
     let mut kept = read("SELECT id, records, texts, words FROM spaces")?;
     kept.retain(|_, totals| *totals != (0, 0, 0));
-    let counted = read("SELECT space, count(*), count(words), coalesce(sum(words), 0) FROM records GROUP BY space")?;
+    let counted =
+        read("SELECT space, count(*), count(words), coalesce(sum(words), 0) FROM records GROUP BY space")?;
     let spaces: BTreeSet<&i64> = kept.keys().chain(counted.keys()).collect();
     let wrong = spaces.into_iter().filter(|space| kept.get(space) != counted.get(space));
     Ok(wrong.map(|space| format!("the totals of space {space} are wrong")).collect())

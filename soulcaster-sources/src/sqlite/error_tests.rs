@@ -23,9 +23,14 @@ fn assert_told((kind, message): (ErrorKind, String), expected: ErrorKind, parts:
 
 /// A commit of `count` records of about 2,000 bytes each.
 fn bulky(name: &str, count: usize) -> Vec<Write> {
-    let document = |n: usize| Document { json: format!("\"{}\"", "x".repeat(2000 + n % 7)), ..Document::default() };
+    let document =
+        |n: usize| Document { json: format!("\"{}\"", "x".repeat(2000 + n % 7)), ..Document::default() };
     (0..count)
-        .map(|n| Write { key: key(&format!("{name}{n}")), expect: Expect::Any, change: Change::Put(document(n)) })
+        .map(|n| Write {
+            key: key(&format!("{name}{n}")),
+            expect: Expect::Any,
+            change: Change::Put(document(n)),
+        })
         .collect()
 }
 
@@ -81,7 +86,11 @@ fn a_file_of_a_newer_version_is_refused() {
 fn a_step_that_fails_leaves_the_version_before() {
     let (_folder, path) = folder();
     let mut connection = Connection::open(&path).unwrap();
-    let steps = ["CREATE TABLE one (a)", "ALTER TABLE one ADD COLUMN b; CREATE TABLE two (a)", "CREATE TABLE t (a); nonsense"];
+    let steps = [
+        "CREATE TABLE one (a)",
+        "ALTER TABLE one ADD COLUMN b; CREATE TABLE two (a)",
+        "CREATE TABLE t (a); nonsense",
+    ];
     schema::migrate(&mut connection, &steps[..1]).unwrap();
     schema::migrate(&mut connection, &steps[..2]).unwrap();
     schema::migrate(&mut connection, &steps).unwrap_err();
@@ -89,7 +98,11 @@ fn a_step_that_fails_leaves_the_version_before() {
     let connection = Connection::open(&path).unwrap();
     assert_eq!(schema::origin(&connection).unwrap(), schema::Origin::Ours(2));
     let tables: String = connection
-        .query_row("SELECT group_concat(name) FROM (SELECT name FROM sqlite_schema ORDER BY name)", [], |row| row.get(0))
+        .query_row(
+            "SELECT group_concat(name) FROM (SELECT name FROM sqlite_schema ORDER BY name)",
+            [],
+            |row| row.get(0),
+        )
         .unwrap();
     assert_eq!(tables, "one,two");
 }
@@ -141,7 +154,10 @@ fn a_directory_that_cannot_be_made_is_told() {
     fs::write(&path, "").unwrap();
     let error = SqliteStore::open(path.join("x.db")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
-    assert!(error.message().contains("cannot be made") && error.message().contains("name another"), "{error}");
+    assert!(
+        error.message().contains("cannot be made") && error.message().contains("name another"),
+        "{error}"
+    );
     assert_eq!(folder.path().read_dir().unwrap().count(), 1);
 }
 
@@ -156,7 +172,10 @@ fn a_file_that_cannot_be_made_is_told() {
 fn a_store_opened_read_only_reads_and_refuses_commits() {
     let (_folder, path) = folder();
     let error = SqliteStore::open_read_only(&path).unwrap_err();
-    assert_eq!((error.kind(), error.message()), (ErrorKind::NotFound, &*format!("{} does not exist", path.display())));
+    assert_eq!(
+        (error.kind(), error.message()),
+        (ErrorKind::NotFound, &*format!("{} does not exist", path.display()))
+    );
     assert!(!path.exists());
     let writer = SqliteStore::open(&path).unwrap();
     wait(writer.commit(&project(), vec![put("a", Expect::Any)])).unwrap();
@@ -188,7 +207,8 @@ fn a_full_store_keeps_what_it_has_and_goes_on_when_there_is_room() {
 #[track_caller]
 fn full(error: &Error, path: &Path) {
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
-    let expected = format!("the disk is full, nothing was written to {}; free some space and try again", path.display());
+    let expected =
+        format!("the disk is full, nothing was written to {}; free some space and try again", path.display());
     assert_eq!(error.message(), expected);
 }
 
@@ -261,7 +281,11 @@ fn a_read_only_disk_is_told_and_can_be_read() {
     wait(store.commit(&project(), vec![put("a", Expect::Any)])).unwrap();
     drop(store);
     assert!(Mount::run(Command::new("mount").args(["-o", "remount,ro"]).arg(mount.0.path())));
-    assert_told(refusal(&path), ErrorKind::Unavailable, &["FILE is read-only; make it", "or open it read-only"]);
+    assert_told(
+        refusal(&path),
+        ErrorKind::Unavailable,
+        &["FILE is read-only; make it", "or open it read-only"],
+    );
     let store = SqliteStore::open_read_only(&path).unwrap();
     assert_eq!(ids(&store), ["a"]);
     assert_eq!(store.check().unwrap(), Vec::<String>::new());

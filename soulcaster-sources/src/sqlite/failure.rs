@@ -17,7 +17,7 @@ pub(super) fn explain(operation: &'static str, path: &Path, error: rusqlite::Err
     };
     let unavailable = |message: String| Error::new(ErrorKind::Unavailable, operation, message);
     let told = match code {
-        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed => {
             unavailable(format!("{file} is being written by another process; try again or stop it"))
         }
         ErrorCode::DiskFull => disk_full(operation, path),
@@ -29,19 +29,23 @@ pub(super) fn explain(operation: &'static str, path: &Path, error: rusqlite::Err
             operation,
             format!("{file} is not a database; name another file, or move this one away"),
         ),
-        ErrorCode::ReadOnly | ErrorCode::PermissionDenied => {
-            unavailable(format!("{file} is read-only; make it and its directory writable, or open it read-only"))
-        }
-        ErrorCode::CannotOpen => {
-            unavailable(format!("{file} cannot be opened; check that it and its directory may be read and written"))
-        }
+        ErrorCode::ReadOnly | ErrorCode::PermissionDenied => unavailable(format!(
+            "{file} is read-only; make it and its directory writable, or open it read-only"
+        )),
+        ErrorCode::CannotOpen => unavailable(format!(
+            "{file} cannot be opened; check that it and its directory may be read and written"
+        )),
         ErrorCode::SystemIoFailure => unavailable(format!(
             "the disk failed while {file} was read or written; the outcome is unknown, check the disk and try again"
         )),
         ErrorCode::TooBig => {
             Error::new(ErrorKind::TooLarge, operation, "a record is larger than 1 GB; keep it elsewhere")
         }
-        _ => Error::new(ErrorKind::Unexpected, operation, format!("{file} gave an error; run `soulcaster doctor`")),
+        _ => Error::new(
+            ErrorKind::Unexpected,
+            operation,
+            format!("{file} gave an error; run `soulcaster doctor`"),
+        ),
     };
     told.with_source(error)
 }

@@ -33,7 +33,8 @@ impl Default for Settings {
 pub(super) fn writable(path: &Path, settings: &Settings) -> Result<Connection> {
     refuse_directory(path)?;
     make_parent(OPERATION, path)?;
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let told = |e| explain(OPERATION, path, e);
     let mut connection = Connection::open_with_flags(path, flags).map_err(told)?;
     if connection.is_readonly("main").map_err(told)? {
@@ -49,7 +50,7 @@ pub(super) fn writable(path: &Path, settings: &Settings) -> Result<Connection> {
     write_ahead(path, &connection, settings)?;
     connection
         .execute_batch(
-            "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; \
+            "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; \
              PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;",
         )
         .map_err(told)?;
@@ -92,7 +93,10 @@ pub(super) fn read_only(path: &Path, mut settings: Settings) -> Result<(Connecti
         Ok((connection, origin))
     };
     let opened = match open(&settings) {
-        Err(e) if matches!(e.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly)) && !has_log(path) => {
+        Err(e)
+            if matches!(e.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
+                && !has_log(path) =>
+        {
             settings.immutable = true;
             open(&settings)
         }
@@ -157,7 +161,8 @@ fn write_ahead(path: &Path, connection: &Connection, settings: &Settings) -> Res
                 return Err(Error::new(ErrorKind::Unavailable, OPERATION, message));
             }
             Err(e)
-                if e.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && begun.elapsed() < settings.patience =>
+                if e.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && begun.elapsed() < settings.patience =>
             {
                 std::thread::sleep(Duration::from_millis(10));
             }
@@ -178,7 +183,9 @@ fn immutable_uri(path: &Path) -> String {
     let mut uri = "file:".to_owned();
     for byte in path.as_os_str().as_encoded_bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => uri.push(char::from(*byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
+                uri.push(char::from(*byte));
+            }
             // Writing to a string does not fail.
             _ => drop(write!(uri, "%{byte:02x}")),
         }

@@ -24,7 +24,8 @@ pub(super) fn get(
     let mut spaces: Vec<(&str, Option<Space>)> = Vec::new();
     let mut found = Vec::with_capacity(keys.len());
     for key in keys {
-        let known = spaces.iter().find(|(collection, _)| *collection == key.collection).map(|(_, space)| *space);
+        let known =
+            spaces.iter().find(|(collection, _)| *collection == key.collection).map(|(_, space)| *space);
         let space = match known {
             Some(space) => space,
             None => {
@@ -51,7 +52,8 @@ pub(super) fn list(
     let Some(space) = Space::find(connection, project, query.collection)? else { return Ok(Page::default()) };
     if let (None, Order::Relevance, Some(text)) = (query.changed_after, query.order, &query.text) {
         let (page, next) = relevant(connection, space, query, &text::query_words(text), after)?;
-        let records = fetch(connection, page.into_iter().map(|created| Found { created, trace: None }), query.blobs)?;
+        let records =
+            fetch(connection, page.into_iter().map(|created| Found { created, trace: None }), query.blobs)?;
         return Ok(Page { records, next: next.map(|cursor| cursor.to_string()) });
     }
     let mut select = Select::of(space, query);
@@ -101,9 +103,15 @@ struct Space {
 }
 
 impl Space {
-    fn find(connection: &Connection, project: &ProjectId, collection: &str) -> rusqlite::Result<Option<Self>> {
+    fn find(
+        connection: &Connection,
+        project: &ProjectId,
+        collection: &str,
+    ) -> rusqlite::Result<Option<Self>> {
         connection
-            .prepare_cached("SELECT id, records, texts, words FROM spaces WHERE project = ? AND collection = ?")?
+            .prepare_cached(
+                "SELECT id, records, texts, words FROM spaces WHERE project = ? AND collection = ?",
+            )?
             .query_row(params![project.as_str(), collection], |row| {
                 Ok(Self { id: row.get(0)?, records: row.get(1)?, texts: row.get(2)?, words: row.get(3)? })
             })
@@ -159,7 +167,9 @@ impl Select {
             space,
             by,
             columns,
-            found: format!("SELECT {order} AS place, {created} AS record{trace} FROM {table} WHERE space = ?"),
+            found: format!(
+                "SELECT {order} AS place, {created} AS record{trace} FROM {table} WHERE space = ?"
+            ),
             values: vec![Value::Integer(space.id)],
         };
         for (index, (name, value)) in query.fields.iter().enumerate() {
@@ -204,7 +214,8 @@ impl Select {
                 let after = int(after.max(query.changed_after.unwrap_or(0)));
                 self.and(" AND version > ?", [after.into()]);
                 if query.fields.is_empty() && query.text.is_none() {
-                    let traces = " UNION ALL SELECT version, created, id FROM traces WHERE space = ? AND version > ?";
+                    let traces =
+                        " UNION ALL SELECT version, created, id FROM traces WHERE space = ? AND version > ?";
                     self.and(traces, [Value::Integer(self.space.id), after.into()]);
                 }
             }
@@ -281,7 +292,8 @@ fn relevant(
 ) -> rusqlite::Result<(Vec<i64>, Option<Cursor>)> {
     let mut matches: BTreeMap<i64, Vec<u32>> = BTreeMap::new();
     let mut found = vec![0; words.len()];
-    let mut select = connection.prepare_cached("SELECT doc, count(*) FROM words WHERE term = ? GROUP BY doc")?;
+    let mut select =
+        connection.prepare_cached("SELECT doc, count(*) FROM words WHERE term = ? GROUP BY doc")?;
     for (index, word) in words.iter().enumerate() {
         let mut rows = select.query([term(space, word)])?;
         while let Some(row) = rows.next()? {

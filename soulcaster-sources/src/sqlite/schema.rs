@@ -15,7 +15,8 @@ pub(super) const VERSION: usize = STEPS.len();
 /// `records` are known by `created`, the version of their first write, everywhere.
 /// `fields` carries `sort`, so that a list by a field comes in order from its key.
 /// `texts` holds folded words behind the number of their space (`3xcrash`), so a search never sees those of
-/// another project; the text itself is in the JSON. `words` shows which record holds which.
+/// another project; the text itself is in the JSON. `words` shows which record holds which. `text_hash` tells
+/// a text that is written again unchanged, as most are, from one to be indexed anew.
 const STEP_1: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 INSERT INTO meta VALUES ('version', 0);
@@ -37,6 +38,7 @@ CREATE TABLE records (
     version INTEGER NOT NULL,
     sort INTEGER NOT NULL,
     words INTEGER,
+    text_hash INTEGER,
     fields TEXT NOT NULL,
     json TEXT NOT NULL,
     blob BLOB
@@ -111,9 +113,12 @@ pub(super) enum Origin {
 
 /// Reads whose file it is.
 pub(super) fn origin(connection: &Connection) -> rusqlite::Result<Origin> {
-    let id: i32 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
-    let version: i32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    // One transaction: another process may be filling the file.
+    let transaction = connection.unchecked_transaction()?;
+    let id: i32 = transaction.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    let version: i32 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let tables: i64 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    transaction.commit()?;
     Ok(match (id, version, tables) {
         (0, 0, 0) => Origin::Empty,
         (APPLICATION_ID, 1.., _) => Origin::Ours(usize::try_from(version).unwrap_or(usize::MAX)),

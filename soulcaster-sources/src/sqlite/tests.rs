@@ -82,7 +82,9 @@ fn agrees_with_the_memory_store() {
             let document = Document {
                 json: round.to_string(),
                 blob: (random(2) == 0).then(|| vec![7; random(3) as usize]),
-                fields: (0..random(3)).map(|_| (["a", "b"][random(2) as usize], random(3).to_string())).collect(),
+                fields: (0..random(3))
+                    .map(|_| (["a", "b"][random(2) as usize], random(3).to_string()))
+                    .collect(),
                 sort: random(4) as i64,
                 text: (random(3) > 0).then(|| text.join(" ")),
             };
@@ -95,8 +97,10 @@ fn agrees_with_the_memory_store() {
         assert_eq!(ours.map_err(|e| e.to_string()), theirs.map_err(|e| e.to_string()));
         let mut query = Query { collection: ["thing", "other"][random(2) as usize], ..Query::default() };
         query.order = [Order::Arrival, Order::Sort, Order::Relevance][random(3) as usize];
-        query.fields = (0..random(3)).map(|_| (["a", "b"][random(2) as usize], random(3).to_string())).collect();
-        query.text = (random(2) == 0).then(|| format!("{} {}", WORDS[random(8) as usize], WORDS[random(8) as usize]));
+        query.fields =
+            (0..random(3)).map(|_| (["a", "b"][random(2) as usize], random(3).to_string())).collect();
+        query.text =
+            (random(2) == 0).then(|| format!("{} {}", WORDS[random(8) as usize], WORDS[random(8) as usize]));
         query.changed_after = (random(4) == 0).then(|| random(round + 1) * 3);
         query.limit = random(4) as usize;
         query.blobs = random(2) == 0;
@@ -153,7 +157,10 @@ fn eight_threads_on_two_handles_lose_nothing() {
             thread::spawn(move || {
                 (0..40)
                     .map(|i| {
-                        let writes = vec![put(&format!("t{n}i{i}"), Expect::Absent), put(&format!("t{n}"), Expect::Any)];
+                        let writes = vec![
+                            put(&format!("t{n}i{i}"), Expect::Absent),
+                            put(&format!("t{n}"), Expect::Any),
+                        ];
                         let version = wait(store.commit(&project(), writes)).unwrap();
                         let there = wait(store.get(&project(), &[key(&format!("t{n}"))], false)).unwrap();
                         assert_eq!(there[0].as_ref().unwrap().version, version, "a commit is seen at once");
@@ -244,7 +251,10 @@ fn other_tools_see_records_through_views() {
     let line = |sql: &str| -> String { other.query_row(sql, [], |row| row.get(0)).unwrap() };
     let sql = "SELECT concat_ws('|', project, source, external_id, title, occurrences, last_seen) FROM items";
     assert_eq!(line(sql), "p|github|7|Crash|1|2023-11-14T22:13:20Z");
-    assert_eq!(line("SELECT concat_ws('|', project, id, kind, summary, moved) FROM timeline"), "p|e1|grouped|1 item grouped|1");
+    assert_eq!(
+        line("SELECT concat_ws('|', project, id, kind, summary, moved) FROM timeline"),
+        "p|e1|grouped|1 item grouped|1"
+    );
     for view in ["clusters", "decisions"] {
         assert_eq!(line(&format!("SELECT count(*) || '' FROM {view}")), "0");
     }
@@ -259,7 +269,11 @@ fn a_backup_is_a_whole_store() {
     store.backup_to(&target).unwrap();
     wait(store.commit(&project(), vec![put("c", Expect::Any)])).unwrap();
     let error = store.backup_to(&target).unwrap_err();
-    assert_eq!((error.kind(), error.message().contains("is there already")), (ErrorKind::Invalid, true), "{error}");
+    assert_eq!(
+        (error.kind(), error.message().contains("is there already")),
+        (ErrorKind::Invalid, true),
+        "{error}"
+    );
     assert_eq!(fs::read_dir(target.parent().unwrap()).unwrap().count(), 1, "nothing else is left there");
 
     let copy = SqliteStore::open_read_only(&target).unwrap();
@@ -278,10 +292,16 @@ fn a_backup_is_a_whole_store() {
 fn check_finds_what_does_not_fit_together() {
     for (damage, told) in [
         ("DELETE FROM fields WHERE value = 'b'", "field id of record 2 is not indexed"),
-        ("INSERT INTO fields SELECT space, name, 'z', sort, record FROM fields LIMIT 1", "1 entries without a record"),
+        (
+            "INSERT INTO fields SELECT space, name, 'z', sort, record FROM fields LIMIT 1",
+            "1 entries without a record",
+        ),
         ("DELETE FROM texts WHERE rowid = 1", "record 1 has 4 words, but 0 are indexed"),
         ("INSERT INTO texts (rowid, text) VALUES (9, 'x')", "indexed for record 9, which is not there"),
-        ("INSERT OR REPLACE INTO texts (rowid, text) VALUES (1, 'x')", "record 1 has 4 words, but 1 are indexed"),
+        (
+            "INSERT OR REPLACE INTO texts (rowid, text) VALUES (1, 'x')",
+            "record 1 has 4 words, but 1 are indexed",
+        ),
         ("UPDATE records SET json = '{' WHERE id = 'a'", "project p: thing a is not JSON"),
         ("UPDATE spaces SET records = 7", "the totals of space 1 are wrong"),
         ("UPDATE meta SET value = 1", "1 records are newer than the last version"),

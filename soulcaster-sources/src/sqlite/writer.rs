@@ -1,7 +1,8 @@
 //! The one thread that writes.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::Path;
 use std::sync::mpsc::Receiver;
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
@@ -28,7 +29,10 @@ pub(super) struct Job {
 
 impl Job {
     /// Checks `writes` and folds their texts, outside the writing thread.
-    pub(super) fn new(project: &ProjectId, mut writes: Vec<Write>) -> Result<(Self, oneshot::Receiver<Result<u64>>)> {
+    pub(super) fn new(
+        project: &ProjectId,
+        mut writes: Vec<Write>,
+    ) -> Result<(Self, oneshot::Receiver<Result<u64>>)> {
         rules::check(&writes)?;
         for write in &mut writes {
             if let Change::Put(Document { text: Some(text), .. }) = &mut write.change {
@@ -55,7 +59,7 @@ impl From<rusqlite::Error> for Failure {
 }
 
 /// Writes until nobody can ask any more; then moves everything into the main file.
-pub(super) fn run(connection: &Connection, path: &PathBuf, queue: &Receiver<Job>) {
+pub(super) fn run(connection: &Connection, path: &Path, queue: &Receiver<Job>) {
     while let Ok(first) = queue.recv() {
         let mut writes = first.writes.len();
         let mut batch = vec![first];
@@ -156,6 +160,7 @@ struct Found {
     version: u64,
     sort: i64,
     words: Option<i64>,
+    text_hash: Option<i64>,
     fields: String,
 }
 
@@ -165,10 +170,11 @@ impl Commit<'_> {
             self.version += 1;
             let space = self.space(key.collection)?;
             let found = self.find(space, &key.id)?;
-            rules::expect(&key, expect, found.as_ref().map(|found| found.version)).map_err(Failure::Refused)?;
+            rules::expect(&key, expect, found.as_ref().map(|found| found.version))
+                .map_err(Failure::Refused)?;
             match (change, found) {
-                (Change::Put(document), None) => self.insert(space, &key, document)?,
-                (Change::Put(document), Some(found)) => self.update(space, &key, document, &found)?,
+                (Change::Put(document), None) => self.insert(space, &key, &document)?,
+                (Change::Put(document), Some(found)) => self.update(space, &key, &document, &found)?,
                 (Change::Delete, Some(found)) => self.delete(space, &key, &found)?,
                 (Change::Delete, None) => {}
             }
@@ -217,7 +223,7 @@ impl Commit<'_> {
     fn find(&self, space: i64, id: &str) -> rusqlite::Result<Option<Found>> {
         self.connection
             .prepare_cached(
-                "SELECT created, version, sort, words, fields FROM records WHERE space = ? AND id = ?",
+                "SELECT created, version, sort, words, text_hash, fields FROM records WHERE space = ? AND id = ?",
             )?
             .query_row(params![space, id], |row| {
                 Ok(Found {
@@ -225,25 +231,37 @@ impl Commit<'_> {
                     version: uint(row.get(1)?),
                     sort: row.get(2)?,
                     words: row.get(3)?,
-                    fields: row.get(4)?,
+                    text_hash: row.get(4)?,
+                    fields: row.get(5)?,
                 })
             })
             .optional()
     }
 
-    fn insert(&mut self, space: i64, key: &Key, document: Document) -> rusqlite::Result<()> {
+    fn insert(&mut self, space: i64, key: &Key, document: &Document) -> rusqlite::Result<()> {
         let created = int(self.version);
         let fields = flat(&document.fields);
         let words = document.text.as_deref().map(|text| int(text::count(text)));
+        let text_hash = document.text.as_deref().map(hash);
         self.connection
             .prepare_cached("DELETE FROM traces WHERE space = ? AND id = ?")?
             .execute(params![space, key.id])?;
         self.connection
             .prepare_cached(
-                "INSERT INTO records (created, space, id, version, sort, words, fields, json, blob) \
-                 VALUES (?1, ?2, ?3, ?1, ?4, ?5, ?6, ?7, ?8)",
+                "INSERT INTO records (created, space, id, version, sort, words, text_hash, fields, json, blob) \
+                 VALUES (?1, ?2, ?3, ?1, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?
-            .execute(params![created, space, key.id, document.sort, words, fields, document.json, document.blob])?;
+            .execute(params![
+                created,
+                space,
+                key.id,
+                document.sort,
+                words,
+                text_hash,
+                fields,
+                document.json,
+                document.blob
+            ])?;
         self.index_fields(space, created, document.sort, &document.fields)?;
         if let Some(text) = &document.text {
             self.index_text(space, created, text)?;
@@ -252,20 +270,22 @@ impl Commit<'_> {
         Ok(())
     }
 
-    fn update(&mut self, space: i64, key: &Key, document: Document, found: &Found) -> rusqlite::Result<()> {
+    fn update(&mut self, space: i64, key: &Key, document: &Document, found: &Found) -> rusqlite::Result<()> {
         let created = found.created;
         let fields = flat(&document.fields);
         let words = document.text.as_deref().map(|text| int(text::count(text)));
+        let text_hash = document.text.as_deref().map(hash);
         self.connection
             .prepare_cached(
-                "UPDATE records SET version = ?2, sort = ?3, words = coalesce(?4, words), fields = ?5, json = ?6, \
-                 blob = coalesce(?7, blob) WHERE created = ?1",
+                "UPDATE records SET version = ?2, sort = ?3, words = coalesce(?4, words), \
+                 text_hash = coalesce(?5, text_hash), fields = ?6, json = ?7, blob = coalesce(?8, blob) WHERE created = ?1",
             )?
             .execute(params![
                 created,
                 int(self.version),
                 document.sort,
                 words,
+                text_hash,
                 fields,
                 document.json,
                 document.blob
@@ -274,7 +294,9 @@ impl Commit<'_> {
             self.forget_fields(space, found)?;
             self.index_fields(space, created, document.sort, &document.fields)?;
         }
-        if let Some(text) = &document.text {
+        if let Some(text) = &document.text
+            && (text_hash, words) != (found.text_hash, found.words)
+        {
             self.forget_text(found)?;
             self.index_text(space, created, text)?;
             let (before, now) = (found.words.unwrap_or(0), words.unwrap_or(0));
@@ -301,9 +323,9 @@ impl Commit<'_> {
         sort: i64,
         fields: &[(&'static str, String)],
     ) -> rusqlite::Result<()> {
-        let mut insert = self
-            .connection
-            .prepare_cached("INSERT OR IGNORE INTO fields (space, name, value, sort, record) VALUES (?, ?, ?, ?, ?)")?;
+        let mut insert = self.connection.prepare_cached(
+            "INSERT OR IGNORE INTO fields (space, name, value, sort, record) VALUES (?, ?, ?, ?, ?)",
+        )?;
         for (name, value) in fields {
             insert.execute(params![space, name, value, sort, created])?;
         }
@@ -339,6 +361,13 @@ impl Commit<'_> {
         }
         Ok(())
     }
+}
+
+/// Tells one folded text from another. Should the hash change with the compiler, texts are indexed once more.
+fn hash(text: &str) -> i64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish().cast_signed()
 }
 
 /// Fields as the record keeps them, so that a later write can take them out of the index.
