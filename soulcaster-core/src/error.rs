@@ -58,6 +58,12 @@ impl ErrorKind {
             Self::Unexpected => 500,
         }
     }
+
+    /// The exit code of a command that fails with this kind: 2 when the command itself is wrong, else 1.
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        if self == Self::Invalid { 2 } else { 1 }
+    }
 }
 
 /// What went wrong, where, and what a caller can do about it.

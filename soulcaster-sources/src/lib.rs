@@ -2,7 +2,7 @@
 //!
 //! | what | where |
 //! | --- | --- |
-//! | read reports from files | [`file`] |
+//! | read reports from files | [`mod@file`] |
 //! | keep records in one file, durably | [`SqliteStore`] |
 //!
 //! Everything here is behind a port of [`soulcaster_core::port`]; the engine never sees which one it talks to.

@@ -2,6 +2,7 @@
 
 mod corrections;
 mod faults;
+mod golden;
 mod layering;
 mod reports;
 mod wordpiece;

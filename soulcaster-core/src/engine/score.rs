@@ -92,6 +92,44 @@ pub fn agreement<L: Eq + Hash, G: Eq + Hash>(items: &[(L, Option<G>)]) -> Agreem
     }
 }
 
+/// How well a search for earlier duplicates finds them.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Retrieval {
+    /// Items that have an earlier one of their label.
+    pub queries: usize,
+    /// Share of queries with one of their label first.
+    pub recall_at_1: f64,
+    /// Share of queries with one of their label among the first five.
+    pub recall_at_5: f64,
+    /// Share of queries with one of their label among the first ten.
+    pub recall_at_10: f64,
+    /// Mean of one over the rank of the first of their label; 0 where none was found.
+    pub mrr: f64,
+}
+
+/// Scores a search: for each item, in order of arrival, its label (none when it is not judged) and the items
+/// found, best first. Found items that are not earlier ones do not count.
+#[must_use]
+pub fn retrieval<L: Eq + Hash>(items: &[(Option<L>, Vec<usize>)]) -> Retrieval {
+    let mut seen: std::collections::HashSet<&L> = std::collections::HashSet::new();
+    let (mut queries, mut hits, mut mrr) = (0, [0usize; 3], 0.0);
+    for (at, (label, found)) in items.iter().enumerate() {
+        let Some(label) = label else { continue };
+        if seen.insert(label) {
+            continue;
+        }
+        queries += 1;
+        let mut earlier = found.iter().filter(|row| **row < at);
+        if let Some(rank) = earlier.position(|row| items[*row].0.as_ref() == Some(label)) {
+            mrr += 1.0 / (rank + 1) as f64;
+            [1, 5, 10].iter().zip(&mut hits).for_each(|(k, hits)| *hits += usize::from(rank < *k));
+        }
+    }
+    let share = |n: f64| n / queries.max(1) as f64;
+    let [recall_at_1, recall_at_5, recall_at_10] = hits.map(|n| share(n as f64));
+    Retrieval { queries, recall_at_1, recall_at_5, recall_at_10, mrr: share(mrr) }
+}
+
 fn push(sizes: &mut Vec<f64>) -> usize {
     sizes.push(0.0);
     sizes.len() - 1
@@ -120,6 +158,13 @@ mod tests {
         assert_eq!((found.pair_r, found.b3_r, found.b3_p, found.false_merge), (1.0, 1.0, 0.5, 0.5));
         assert!((found.pair_p - 2.0 / 6.0).abs() < 1e-12);
         assert_eq!((found.ari, found.v), (0.0, 0.0));
+    }
+
+    #[test]
+    fn only_earlier_items_of_the_same_label_are_found() {
+        let items = [(Some("a"), vec![1]), (Some("b"), vec![]), (Some("a"), vec![3, 1, 0]), (None, vec![0]), (Some("b"), vec![0])];
+        let found = retrieval(&items);
+        assert_eq!((found.queries, found.recall_at_1, found.recall_at_5, found.mrr), (2, 0.0, 0.5, 0.25));
     }
 
     #[test]

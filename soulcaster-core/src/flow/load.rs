@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use ndarray::Array2;
 
 use crate::engine::Rules;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::id::{ClusterId, ConstraintId, FeedbackId, ProjectId};
 use crate::model::cluster::Cluster;
 use crate::model::constraint::{Constraint, ConstraintKind};
@@ -13,12 +13,9 @@ use crate::model::decision::Decision;
 use crate::model::head::Head;
 use crate::model::item::FeedbackItem;
 use crate::model::vector::StoredVector;
-use crate::port::embedder::Embedding;
+use crate::port::embedder::{CHUNK, Embedding, embed_checked};
 use crate::port::store::{Expect, Key, Order, Query, Stored, Write};
 use crate::soulcaster::Soulcaster;
-
-/// Vectors that are made and kept at a time.
-const CHUNK: usize = 2048;
 
 /// The head of a project with what its next write expects.
 pub(crate) struct Base {
@@ -121,11 +118,7 @@ impl Soulcaster {
         let missing: Vec<usize> = (0..items.len()).filter(|row| missing[*row]).collect();
         for chunk in missing.chunks(CHUNK) {
             let wanted: Vec<String> = chunk.iter().map(|row| texts[*row].clone()).collect();
-            let made = self.embedder.embed(&wanted).await?;
-            if made.len() != chunk.len() || made.iter().any(|e| e.dimensions() != dimensions) {
-                let message = format!("embedder {embedder} gave {} vectors for {} texts, or of other dimensions", made.len(), chunk.len());
-                return Err(Error::new(ErrorKind::Unexpected, "embed", message));
-            }
+            let made = embed_checked(self.embedder.as_ref(), &wanted).await?;
             let mut writes = Vec::with_capacity(chunk.len());
             for (row, embedding) in chunk.iter().zip(made) {
                 set_row(&mut rows, *row, &embedding);

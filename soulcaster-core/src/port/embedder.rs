@@ -3,9 +3,10 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use ndarray::{Array2, ArrayView1};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Names a model and its version. Vectors of different ids are never compared.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -126,6 +127,35 @@ pub trait Embedder: Send + Sync {
 
     /// Embeds `texts`.
     async fn embed(&self, texts: &[String]) -> Result<Vec<Embedding>>;
+}
+
+/// Texts that are embedded in one call.
+pub(crate) const CHUNK: usize = 2048;
+
+/// Embeds `texts` and holds the embedder to its contract.
+pub(crate) async fn embed_checked(embedder: &dyn Embedder, texts: &[String]) -> Result<Vec<Embedding>> {
+    let made = embedder.embed(texts).await?;
+    let dimensions = embedder.dimensions();
+    if made.len() != texts.len() || made.iter().any(|e| e.dimensions() != dimensions) {
+        let (id, n) = (embedder.id(), made.len());
+        let message = format!("embedder {id} gave {n} vectors for {} texts, or not of {dimensions} dimensions", texts.len());
+        return Err(Error::new(ErrorKind::Unexpected, "embed", message));
+    }
+    Ok(made)
+}
+
+/// Embeds `texts` into a matrix as [`engine::group()`](crate::engine::group()) takes it: row `i` is text `i`.
+///
+/// # Errors
+/// Those of the embedder; `Unexpected` when it does not keep its contract.
+pub async fn embed_rows(embedder: &dyn Embedder, texts: &[String]) -> Result<Array2<f32>> {
+    let mut rows = Array2::<f32>::zeros((texts.len(), embedder.dimensions()));
+    for (at, chunk) in texts.chunks(CHUNK).enumerate() {
+        for (i, embedding) in embed_checked(embedder, chunk).await?.into_iter().enumerate() {
+            rows.row_mut(at * CHUNK + i).assign(&ArrayView1::from(embedding.as_slice()));
+        }
+    }
+    Ok(rows)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ pub mod source;
 pub mod store;
 
 pub use agent::{AgentEvent, AgentOutcome, AgentRunner, AgentTask, CodeHost, Isolation, Publication, PullRequest};
-pub use embedder::{Embedder, EmbedderId, Embedding};
+pub use embedder::{Embedder, EmbedderId, Embedding, embed_rows};
 pub use index::{Hit, VectorIndex};
 pub use language::{Completion, LanguageModel, Prompt};
 pub use source::{Batch, Delivery, Rejected, Source, Webhook};

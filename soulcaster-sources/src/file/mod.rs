@@ -68,5 +68,6 @@ mod time;
 
 use reader::Raw;
 
+pub use open::unpacked;
 pub use reader::{FileOptions, FileReader, Format, Row};
 pub use source::{FileSource, Warning};

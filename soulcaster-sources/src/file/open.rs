@@ -26,19 +26,39 @@ pub(super) struct Opened {
 
 /// Opens `path`; `-` is standard input.
 pub(super) fn open(path: &Path) -> Result<Opened> {
+    let (reader, name) = source(path)?;
+    start(reader, &name)
+}
+
+/// Opens `path`, or standard input for `-`, unpacked if it is gzipped.
+///
+/// # Errors
+/// `NotFound` when there is no such file, with near names; `Invalid` for a folder or a file that may not be
+/// read.
+pub fn unpacked(path: impl AsRef<Path>) -> Result<Box<dyn Read + Send>> {
+    let (reader, name) = source(path.as_ref())?;
+    unpack(reader, &name).map(|(reader, _)| reader)
+}
+
+/// The bytes at `path` and what messages call them.
+fn source(path: &Path) -> Result<(Box<dyn Read + Send>, String)> {
     if path.as_os_str() == "-" {
-        return start(Box::new(io::stdin()), "standard input");
+        return Ok((Box::new(io::stdin()), "standard input".to_owned()));
     }
-    let name = path.display().to_string();
     let file = File::open(path).map_err(|error| refuse(path, error))?;
     if file.metadata().is_ok_and(|data| data.is_dir()) {
         return Err(directory(path));
     }
-    start(Box::new(file), &name)
+    Ok((Box::new(file), path.display().to_string()))
 }
 
-/// Looks at the first bytes of `reader`; `name` is what messages call it.
-pub(super) fn start(mut reader: Box<dyn Read + Send>, name: &str) -> Result<Opened> {
+/// How the bytes of a file are packed.
+struct Packing {
+    packed: bool,
+    warning: Option<String>,
+}
+
+fn unpack(mut reader: Box<dyn Read + Send>, name: &str) -> Result<(Box<dyn Read + Send>, Packing)> {
     let mut head = Vec::new();
     take(&mut reader, GZIP.len() + 1, &mut head).map_err(|error| unreadable(name, false, error))?;
     let packed = head.starts_with(GZIP);
@@ -46,8 +66,13 @@ pub(super) fn start(mut reader: Box<dyn Read + Send>, name: &str) -> Result<Open
     let warning = (named_gz && !packed && !head.is_empty())
         .then(|| format!("{name} is not a gzip archive despite its name; it is read as it is"));
     let reader: Box<dyn Read + Send> = Box::new(Cursor::new(head).chain(reader));
-    let mut reader: Box<dyn Read + Send> =
-        if packed { Box::new(MultiGzDecoder::new(io::BufReader::new(reader))) } else { reader };
+    let reader = if packed { Box::new(MultiGzDecoder::new(io::BufReader::new(reader))) } else { reader };
+    Ok((reader, Packing { packed, warning }))
+}
+
+/// Looks at the first bytes of `reader`; `name` is what messages call it.
+pub(super) fn start(reader: Box<dyn Read + Send>, name: &str) -> Result<Opened> {
+    let (mut reader, Packing { packed, warning }) = unpack(reader, name)?;
 
     let (mut window, mut count) = (Vec::new(), LineCount::default());
     let (mut first, mut has_blanks) = (true, false);

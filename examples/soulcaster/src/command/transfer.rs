@@ -1,0 +1,111 @@
+//! `export`, `import` and `doctor`.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use console::style;
+use serde::Serialize;
+use soulcaster_core::flow::{ClusterQuery, Finding, ItemQuery};
+use soulcaster_core::{Error, ProjectId, Result, Soulcaster};
+use soulcaster_sources::SqliteStore;
+use soulcaster_sources::file::unpacked;
+
+use crate::output::Output;
+use crate::session::{Outcome, Session};
+use crate::text::{count, plain};
+
+pub(super) async fn export(session: &Session, out: Option<&Path>) -> Result<Outcome> {
+    let soulcaster = session.look()?;
+    let mut out = Output::create(out.unwrap_or(Path::new("-")))?;
+    soulcaster.export(&session.project, &mut |line| out.write(line).and_then(|()| out.write("\n"))).await?;
+    out.finish()?;
+    Ok(Outcome::Done)
+}
+
+pub(super) async fn import(session: &Session, file: &Path) -> Result<Outcome> {
+    let reader = BufReader::new(unpacked(file)?);
+    let name = file.display().to_string();
+    let unreadable = |e| Error::invalid("import", format!("{name} cannot be read")).with_source(e);
+    let lines = reader.lines().map(|line| line.map_err(unreadable));
+    let soulcaster = session.open_or_make()?;
+    let report = soulcaster.import(&session.project, lines).await?;
+    session.answer(&report, |report| {
+        let (items, clusters, events) = (count(report.items, "report"), count(report.clusters, "cluster"), count(report.events, "event"));
+        format!("{items}, {clusters}, {events} imported into project {}\n", session.project)
+    })?;
+    Ok(Outcome::Done)
+}
+
+/// What `doctor` found out about a project.
+#[derive(Serialize)]
+struct Checked {
+    project: ProjectId,
+    items: usize,
+    groups: usize,
+    findings: Vec<Finding>,
+}
+
+/// What `doctor` found out.
+#[derive(Serialize)]
+struct Health {
+    version: &'static str,
+    embedder: String,
+    database: String,
+    bytes: u64,
+    /// Faults of the file.
+    faults: Vec<String>,
+    projects: Vec<Checked>,
+}
+
+pub(super) async fn doctor(session: &Session) -> Result<Outcome> {
+    let path = session.existing()?;
+    let bytes = std::fs::metadata(&path).map_or(0, |data| data.len());
+    let store = std::sync::Arc::new(SqliteStore::open_read_only(&path)?);
+    let _progress = session.progress("checking the file");
+    let faults = store.check()?;
+    let soulcaster = Soulcaster::builder(store).build()?;
+    let mut projects = Vec::new();
+    if faults.is_empty() {
+        for project in soulcaster.store().projects().await? {
+            _progress.set(format!("checking project {project}"));
+            let items = soulcaster.items(&project, &ItemQuery { limit: 1, ..ItemQuery::default() }).await?.total;
+            let groups = soulcaster.clusters(&project, &ClusterQuery { limit: 1, ..ClusterQuery::default() }).await?.total;
+            let findings = soulcaster.check(&project).await?;
+            projects.push(Checked { project, items, groups, findings });
+        }
+    }
+    drop(_progress);
+    let health = Health {
+        version: env!("CARGO_PKG_VERSION"),
+        embedder: soulcaster.embedder().id().to_string(),
+        database: path.display().to_string(),
+        bytes,
+        faults,
+        projects,
+    };
+    session.answer(&health, diagnosis)?;
+    let is_well = health.faults.is_empty() && health.projects.iter().flat_map(|p| &p.findings).all(|finding| !finding.fault);
+    Ok(if is_well { Outcome::Done } else { Outcome::Faults })
+}
+
+fn diagnosis(health: &Health) -> String {
+    let mark = |fault: bool| if fault { style("fault").red().bold() } else { style("note").yellow() };
+    let mut out = format!("soulcaster {}, embedder {}\n", health.version, health.embedder);
+    out += &plain(&format!("database {} ({:.1} MB)", health.database, health.bytes as f64 / 1e6));
+    out.push('\n');
+    for fault in &health.faults {
+        out += &format!("  {} {}\n", mark(true), plain(fault));
+    }
+    for checked in &health.projects {
+        out += &format!("project {}: {}, {}\n", plain(checked.project.as_str()), count(checked.items, "report"), count(checked.groups, "group"));
+        for finding in &checked.findings {
+            out += &format!("  {} {}\n", mark(finding.fault), plain(&finding.message));
+        }
+    }
+    if !health.faults.is_empty() {
+        out += "the file is damaged; export what can be read, or go back to a copy\n";
+    } else if health.projects.iter().all(|checked| checked.findings.is_empty()) {
+        out += &format!("{}\n", style("all is well").green());
+    }
+    out
+}
