@@ -113,7 +113,7 @@ struct Row {
 }
 
 impl OpenAiEmbedder {
-    /// Starts an embedder for `model`, whose vectors have `dimensions` components.
+    /// Starts an embedder for `model`, whose vectors have `dimensions` components, 1 to 65,536.
     #[must_use]
     pub fn builder(model: impl Into<String>, dimensions: usize) -> Builder {
         Builder::new(model.into(), dimensions)

@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn environment_gives_the_value_or_names_the_variable() {
-        assert_eq!(Secret::from_env("CARGO_PKG_NAME").unwrap().expose(), "soulcaster-agents");
+        assert_eq!(Secret::from_env("PATH").unwrap().expose(), std::env::var("PATH").unwrap());
         let error = Secret::from_env("SOULCASTER_NO_SUCH_KEY").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unauthorized);
         assert!(error.message().contains("SOULCASTER_NO_SUCH_KEY"), "{error}");

@@ -1,6 +1,10 @@
 //! Tests of the workspace as a whole, in one binary.
 
+mod bad_input;
+mod binary;
+mod command;
 mod corrections;
+mod crash;
 mod faults;
 mod golden;
 mod layering;

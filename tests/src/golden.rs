@@ -26,15 +26,16 @@ fn here(path: &str) -> PathBuf {
 }
 
 fn texts(file: &str, most: usize) -> Vec<String> {
-    let rows = FileReader::open(here(file)).unwrap().take(most).map(|row| row.result.unwrap());
-    rows.map(|report| text_of(&report.title, &report.body)).collect()
+    let rows = FileReader::open(here(file)).expect("the texts are in the repository").take(most);
+    let reports = rows.map(|row| row.result.expect("every line of them is a report"));
+    reports.map(|report| text_of(&report.title, &report.body)).collect()
 }
 
 fn vectors(texts: &[String]) -> Array2<f32> {
     let embedder = BuiltinEmbedder::new();
     let rows = embedder.embed_batch(texts);
     let flat = rows.iter().flat_map(|row| row.as_slice().iter().copied()).collect();
-    Array2::from_shape_vec((texts.len(), embedder.dimensions()), flat).unwrap()
+    Array2::from_shape_vec((texts.len(), embedder.dimensions()), flat).expect("one row a text")
 }
 
 /// Labels from 0 in order of first use, so that equal partitions have equal labels.

@@ -79,7 +79,16 @@ impl Session {
 
     /// Opens the database to look things up.
     pub(crate) fn look(&self) -> Result<Soulcaster> {
-        Soulcaster::builder(Arc::new(SqliteStore::open_read_only(self.existing()?)?)).build()
+        Soulcaster::builder(Arc::new(self.store()?)).build()
+    }
+
+    /// The database, which must be there; one that may not be written is only read.
+    pub(crate) fn store(&self) -> Result<SqliteStore> {
+        let path = self.existing()?;
+        match SqliteStore::open(&path) {
+            Err(error) if error.kind() == ErrorKind::Unavailable => SqliteStore::open_read_only(&path),
+            opened => opened,
+        }
     }
 
     /// The database file, which must be there.

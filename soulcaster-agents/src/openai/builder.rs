@@ -106,7 +106,7 @@ impl Builder {
             if holds { Ok(()) } else { Err(Error::invalid(OPERATION, rule)) }
         };
         check(!self.model.trim().is_empty(), "the model has no name")?;
-        check(self.dimensions > 0, "dimensions are at least 1")?;
+        check((1..=65_536).contains(&self.dimensions), "dimensions are 1 to 65536")?;
         check((1..=BATCH_TEXTS).contains(&self.batch), "a batch is 1 to 2048 texts")?;
         check((1..=BATCH_BYTES).contains(&self.text_bytes), "a text is 1 to 300000 bytes")?;
         check(!self.timeout.is_zero(), "the timeout is longer than zero")?;

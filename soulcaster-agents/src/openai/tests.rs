@@ -1,9 +1,11 @@
 use std::error::Error as _;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use soulcaster_core::testing;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpSocket};
 
 use super::fake::{Answer, DIMENSIONS, Fake, embeddings, vector};
 use super::*;
@@ -20,6 +22,21 @@ fn texts<T: ToString>(texts: impl IntoIterator<Item = T>) -> Vec<String> {
 /// The error of embedding two texts.
 async fn refused(builder: Builder) -> Error {
     builder.build().unwrap().embed(&texts(["first", "second"])).await.unwrap_err()
+}
+
+/// A socket without the fake behind it, and its base URL.
+async fn listener() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    (listener, base)
+}
+
+/// A socket that refuses connections as long as it is held, and its base URL.
+fn dead() -> (TcpSocket, String) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let base = format!("http://{}", socket.local_addr().unwrap());
+    (socket, base)
 }
 
 fn row(index: usize, embedding: &Value) -> Value {
@@ -156,11 +173,11 @@ async fn key_that_the_server_repeats_is_in_no_error() {
     let body =
         json!({"error": {"message": "Incorrect API key provided: sk-1234.", "code": "invalid_api_key"}});
     let in_data = json!({"data": "sk-1234"});
-    let dead = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let (_held, dead) = dead();
     for (base, kind) in [
         (Fake::always(401, &body).await.base, ErrorKind::Unauthorized),
         (Fake::always(200, &in_data).await.base, ErrorKind::Unexpected),
-        (format!("http://{dead}"), ErrorKind::Unavailable),
+        (dead, ErrorKind::Unavailable),
     ] {
         let error = refused(builder(&base).key(Secret::new("sk-1234")).attempts(1)).await;
         assert_eq!(error.kind(), kind, "{error}");
@@ -256,7 +273,7 @@ async fn redirect_is_not_followed() {
 }
 
 #[tokio::test]
-async fn reply_without_end_is_too_large() {
+async fn reply_over_the_limit_is_too_large() {
     let limit = REPLY_BYTES + 2 * DIMENSIONS * COMPONENT_BYTES;
     let body = json!({"data": [good(0), good(1)]}).to_string();
     let padded = |bytes: usize| format!("{body}{}", " ".repeat(bytes - body.len()));
@@ -268,31 +285,56 @@ async fn reply_without_end_is_too_large() {
 }
 
 #[tokio::test]
-async fn dead_and_silent_servers_are_unavailable() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base = format!("http://{}", listener.local_addr().unwrap());
-    let silent = refused(builder(&base).timeout(Duration::from_millis(50))).await;
-    assert_eq!(silent.kind(), ErrorKind::Unavailable);
-    assert!(silent.message().contains("takes longer than the timeout"), "{silent}");
+async fn reply_without_end_is_left_at_the_limit() {
+    let (listener, base) = listener().await;
+    tokio::spawn(async move {
+        let mut stream = listener.accept().await.unwrap().0;
+        let _ = stream.read(&mut [0; 4096]).await.unwrap(); // the request
+        let limit = REPLY_BYTES + 2 * DIMENSIONS * COMPONENT_BYTES;
+        let reply = format!("HTTP/1.1 200 OK\r\n\r\n{}", " ".repeat(limit + 1));
+        stream.write_all(reply.as_bytes()).await.unwrap();
+        std::future::pending::<()>().await; // and the connection stays open
+    });
+    assert_eq!(refused(builder(&base).timeout(Duration::from_secs(20))).await.kind(), ErrorKind::TooLarge);
+}
 
-    drop(listener);
-    let dead = refused(builder(&base).attempts(1)).await;
-    assert_eq!(dead.kind(), ErrorKind::Unavailable);
-    assert!(dead.message().contains("cannot be reached"), "{dead}");
-    assert!(dead.source().is_some());
+#[tokio::test]
+async fn dead_server_is_unavailable() {
+    let (_held, base) = dead();
+    let error = refused(builder(&base).attempts(1)).await;
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(error.message().contains("cannot be reached"), "{error}");
+    assert!(error.source().is_some());
+    assert!(!format!("{error:?}").contains("/embeddings"), "no address but the host is shown: {error:?}");
+}
+
+#[tokio::test]
+async fn silent_server_is_unavailable_and_not_asked_again() {
+    let (listener, base) = listener().await;
+    let held = Arc::new(Mutex::new(Vec::new()));
+    let hold = Arc::clone(&held);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            hold.lock().unwrap().push(stream);
+        }
+    });
+    let error = refused(builder(&base).timeout(Duration::from_millis(500)).attempts(2)).await;
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(error.message().contains("takes longer than the timeout"), "{error}");
+    assert_eq!(held.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]
 async fn broken_connection_is_tried_again() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base = format!("http://{}", listener.local_addr().unwrap());
+    let (listener, base) = listener().await;
     let hangs_up = tokio::spawn(async move {
         for _ in 0..2 {
-            drop(listener.accept().await.unwrap());
+            let mut stream = listener.accept().await.unwrap().0;
+            let _ = stream.read(&mut [0; 4096]).await.unwrap(); // the request, and no answer
         }
     });
     let error = refused(builder(&base).attempts(2)).await;
-    hangs_up.await.unwrap(); // both attempts came
+    assert!(hangs_up.is_finished(), "there was one attempt");
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.message().contains("breaks the connection"), "{error}");
 }
@@ -315,7 +357,8 @@ fn options_out_of_range_are_refused() {
     assert!(local().build().is_ok());
     for (builder, why) in [
         (OpenAiEmbedder::builder(" ", 8), "the model has no name"),
-        (OpenAiEmbedder::builder("test-model", 0), "dimensions"),
+        (OpenAiEmbedder::builder("test-model", 0), "dimensions are 1 to 65536"),
+        (OpenAiEmbedder::builder("test-model", usize::MAX), "dimensions are 1 to 65536"),
         (local().batch(0), "a batch is 1 to 2048 texts"),
         (local().batch(2049), "a batch is 1 to 2048 texts"),
         (local().text_bytes(0), "a text is 1 to 300000 bytes"),

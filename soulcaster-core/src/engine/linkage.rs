@@ -4,8 +4,8 @@
 //! the graph of such pairs. The mean over the pairs of two clusters is the product of their vector sums over
 //! the product of their sizes, so each cluster keeps one sum. And because the similarity to a union is never
 //! above the greater of the two, only cluster pairs that are at t or above need to be kept. Components are
-//! independent and run in parallel; on the grid every sum is exact, so the partition depends on nothing but
-//! the input.
+//! independent and run in parallel, each in a fixed order, so the partition depends on nothing but the input.
+//! The similarity is the cosine in `f64`: what the grid takes from a row's length is put back.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, HashMap};
@@ -17,7 +17,7 @@ use crate::engine::community::renumber;
 use crate::engine::product::{blocks, strips};
 use crate::engine::rules::Rules;
 
-/// Groups `rows` by average linkage, merging while the mean similarity of two groups is at least
+/// Groups `rows` by average linkage, merging while the mean cosine of two groups is at least
 /// `threshold`: a label a row, dense from 0 in order of first use.
 ///
 /// Rows that must be together are one group from the start; groups with rows that must be apart never merge.
@@ -35,14 +35,13 @@ pub fn average_linkage(rows: ArrayView2<'_, f32>, threshold: f64, rules: &Rules)
         // Equal rows merge before all others.
         for (i, row) in rows.outer_iter().enumerate() {
             let key: Vec<u8> = row.iter().flat_map(|x| x.to_bits().to_le_bytes()).collect();
-            if f64::from(row.dot(&row)) >= threshold {
-                roots.join(*first.entry(key).or_insert(i), i);
-            }
+            roots.join(*first.entry(key).or_insert(i), i);
         }
     }
     drop(first);
     let start: Vec<usize> = (0..n).map(|i| roots.find(i)).collect();
-    let pairs = pairs_above(rows, threshold, &start);
+    let lengths: Vec<f64> = rows.outer_iter().map(|row| f64::from(row.dot(&row)).sqrt().max(f64::MIN_POSITIVE)).collect();
+    let pairs = pairs_above(rows, &lengths, threshold, &start);
     let mut components = Roots::new(n);
     for (i, root) in start.iter().enumerate() {
         components.join(*root, i);
@@ -60,7 +59,7 @@ pub fn average_linkage(rows: ArrayView2<'_, f32>, threshold: f64, rules: &Rules)
     let mut parts: Vec<Part> = parts.into_values().filter(|part| !part.pairs.is_empty()).collect();
     parts.sort_unstable_by_key(|part| Reverse(part.pairs.len()));
     let merged: Vec<Vec<(usize, usize)>> =
-        parts.into_par_iter().map(|part| merge(rows, &part, &start, threshold, rules)).collect();
+        parts.into_par_iter().map(|part| merge(rows, &lengths, &part, &start, threshold, rules)).collect();
     for (a, b) in merged.into_iter().flatten() {
         roots.join(a, b);
     }
@@ -77,14 +76,15 @@ struct Part {
     pairs: Vec<(u32, u32)>,
 }
 
-/// Pairs of starting groups that hold a pair of rows at or above `threshold`.
-fn pairs_above(rows: ArrayView2<'_, f32>, threshold: f64, start: &[usize]) -> Vec<(u32, u32)> {
+/// Pairs of starting groups that hold a pair of rows at or above `threshold`, and a few a rounding below it.
+fn pairs_above(rows: ArrayView2<'_, f32>, lengths: &[f64], threshold: f64, start: &[usize]) -> Vec<(u32, u32)> {
+    let least = threshold - 1e-9;
     let mut pairs: Vec<(u32, u32)> = blocks(rows.nrows(), |block| {
         let mut found = Vec::new();
         strips(rows, block.clone(), block.end, |left, products| {
             for (i, scores) in block.clone().zip(products.outer_iter()) {
                 for (j, score) in (left..i).zip(scores) {
-                    if f64::from(*score) >= threshold && start[i] != start[j] {
+                    if f64::from(*score) >= least * lengths[i] * lengths[j] && start[i] != start[j] {
                         let (a, b) = (start[i].min(start[j]), start[i].max(start[j]));
                         #[allow(clippy::cast_possible_truncation)]
                         found.push((a as u32, b as u32));
@@ -139,7 +139,7 @@ fn similarity(a: &Group, b: &Group) -> f64 {
 }
 
 /// Merges inside one component; gives the pairs of rows that end up together.
-fn merge(rows: ArrayView2<'_, f32>, part: &Part, start: &[usize], threshold: f64, rules: &Rules) -> Vec<(usize, usize)> {
+fn merge(rows: ArrayView2<'_, f32>, lengths: &[f64], part: &Part, start: &[usize], threshold: f64, rules: &Rules) -> Vec<(usize, usize)> {
     let mut place: HashMap<usize, u32> = HashMap::new();
     let mut groups: Vec<Group> = Vec::new();
     for item in &part.items {
@@ -152,7 +152,8 @@ fn merge(rows: ArrayView2<'_, f32>, part: &Part, start: &[usize], threshold: f64
             groups.push(Group { sum, size: 0.0, root: *item, members, near, stamp: 0, alive: true });
         }
         let group = &mut groups[at as usize];
-        group.sum.iter_mut().zip(rows.row(*item)).for_each(|(s, x)| *s += f64::from(*x));
+        let length = lengths[*item];
+        group.sum.iter_mut().zip(rows.row(*item)).for_each(|(s, x)| *s += f64::from(*x) / length);
         group.size += 1.0;
         group.members.push(*item);
     }
@@ -245,6 +246,7 @@ mod tests {
 
     /// The textbook way: all pairs of groups, the best merges, until none reaches the threshold.
     fn naive(rows: ArrayView2<'_, f32>, threshold: f64) -> Vec<u32> {
+        let dot = |a: usize, b: usize| f64::from(rows.row(a).dot(&rows.row(b)));
         let mut groups: Vec<Vec<usize>> = (0..rows.nrows()).map(|i| vec![i]).collect();
         loop {
             let mut best: Option<(f64, usize, usize)> = None;
@@ -253,7 +255,7 @@ mod tests {
                     let total: f64 = groups[i]
                         .iter()
                         .flat_map(|a| groups[j].iter().map(move |b| (a, b)))
-                        .map(|(a, b)| f64::from(rows.row(*a).dot(&rows.row(*b))))
+                        .map(|(a, b)| dot(*a, *b) / (dot(*a, *a).sqrt() * dot(*b, *b).sqrt()))
                         .sum();
                     let mean = total / (groups[i].len() * groups[j].len()) as f64;
                     if mean >= threshold && best.is_none_or(|(m, _, _)| mean > m) {

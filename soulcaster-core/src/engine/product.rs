@@ -6,8 +6,9 @@ use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView2, Axis, Slice};
 use rayon::prelude::*;
 
-/// Rows of one block; one block is one rayon task.
-const BLOCK: usize = 64;
+/// Rows of one block; one block is one rayon task. Every block packs all columns anew, so it must be tall enough
+/// for that not to count.
+const BLOCK: usize = 256;
 /// Columns of one product.
 const STRIP: usize = 1024;
 

@@ -16,9 +16,11 @@ use crate::flow::load::{Material, rules};
 use crate::flow::settle::{Change, Draft, mint};
 use crate::id::{ClusterId, ConstraintId, EventId, ProjectId};
 use crate::model::cluster::Cluster;
-use crate::model::decision::{Cut, Evidence, Neighbour, Regime, RunnerUp, Verdict};
+use crate::model::decision::{Cut, Decision, Evidence, Neighbour, Regime, RunnerUp, Verdict};
 use crate::model::event::{EventKind, Move};
 use crate::model::head::Calibration;
+use crate::model::item::FeedbackItem;
+use crate::port::store::Query;
 use crate::soulcaster::Soulcaster;
 
 /// What a grouping changes.
@@ -89,13 +91,15 @@ impl Soulcaster {
 
     async fn try_regroup(&self, project: &ProjectId, reach: Reach, apply: bool, now: DateTime<Utc>) -> Result<GroupReport> {
         let mut base = self.base(project).await?;
-        let material = self.load_all(project).await?;
-        let n = material.items.len();
-        let pending: Vec<usize> = (0..n).filter(|row| material.decisions[*row].is_none()).collect();
-        if n == 0 || (reach == Reach::Pending && pending.is_empty()) {
+        let n = self.store.count(project, &Query::all::<FeedbackItem>()).await?;
+        let decided = self.store.count(project, &Query::all::<Decision>()).await?;
+        if n == 0 || (reach == Reach::Pending && n == decided) {
             let diff = Diff { unchanged: n, ..Diff::default() };
             return Ok(GroupReport { event: None, calibration: base.head.calibration, diff });
         }
+        let material = self.load_all(project).await?;
+        let n = material.items.len();
+        let pending: Vec<usize> = (0..n).filter(|row| material.decisions[*row].is_none()).collect();
         let present = self.load_clusters(project).await?;
         let constraints = self.load_constraints(project).await?;
         let (rules, naming) = rules(&constraints, &material.row_of, n);
@@ -131,7 +135,7 @@ impl Soulcaster {
             moves: event.moves,
         };
         let mut report = GroupReport { event: None, calibration: Some(calibration), diff };
-        if apply {
+        if apply && !report.diff.moves.is_empty() {
             self.store.commit(project, writes).await?;
             report.event = Some(event.id);
         }

@@ -257,12 +257,14 @@ impl FeedbackItem {
         }
     }
 
-    /// Takes in another occurrence. The text of the latest one wins, whatever order they arrive in.
+    /// Takes in another occurrence. The text of the latest one wins, whatever order they arrive in; one
+    /// without a time of its own is as late as it arrives.
     pub fn absorb(&mut self, inbound: Inbound, now: DateTime<Utc>) {
         self.occurrences += 1;
         let seen = inbound.occurred_at.unwrap_or(now);
         let occurrence = inbound.occurrence();
-        if (seen, &occurrence) >= (self.last_seen, &self.occurrence) {
+        let wins_tie = inbound.occurred_at.is_none() || occurrence >= self.occurrence;
+        if seen > self.last_seen || (seen == self.last_seen && wins_tie) {
             self.title = inbound.title;
             self.body = inbound.body;
             self.author = inbound.author.or(self.author.take());

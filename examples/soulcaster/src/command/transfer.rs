@@ -7,7 +7,6 @@ use console::style;
 use serde::Serialize;
 use soulcaster_core::flow::{ClusterQuery, Finding, ItemQuery};
 use soulcaster_core::{Error, ProjectId, Result, Soulcaster};
-use soulcaster_sources::SqliteStore;
 use soulcaster_sources::file::unpacked;
 
 use crate::output::Output;
@@ -60,7 +59,7 @@ struct Health {
 pub(super) async fn doctor(session: &Session) -> Result<Outcome> {
     let path = session.existing()?;
     let bytes = std::fs::metadata(&path).map_or(0, |data| data.len());
-    let store = std::sync::Arc::new(SqliteStore::open_read_only(&path)?);
+    let store = std::sync::Arc::new(session.store()?);
     let _progress = session.progress("checking the file");
     let faults = store.check()?;
     let soulcaster = Soulcaster::builder(store).build()?;
