@@ -82,7 +82,10 @@ impl ProjectId {
         let id = id.into();
         let length = id.chars().count();
         if length == 0 || length > 128 {
-            return Err(Error::invalid("project.id", format!("a project id has 1 to 128 characters, not {length}")));
+            return Err(Error::invalid(
+                "project.id",
+                format!("a project id has 1 to 128 characters, not {length}"),
+            ));
         }
         if id.chars().any(|c| c.is_control() || c.is_whitespace()) {
             return Err(Error::invalid("project.id", "a project id has no blanks or control characters"));

@@ -44,7 +44,10 @@ pub struct Soulcaster {
 
 impl fmt::Debug for Soulcaster {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Soulcaster").field("embedder", &self.embedder.id()).field("config", &self.config).finish()
+        f.debug_struct("Soulcaster")
+            .field("embedder", &self.embedder.id())
+            .field("config", &self.config)
+            .finish()
     }
 }
 

@@ -1,4 +1,5 @@
 //! Tests of the workspace as a whole, in one binary.
+#![allow(clippy::unwrap_used)] // nothing but tests and what they share
 
 mod bad_input;
 mod binary;

@@ -11,7 +11,10 @@ const GOOD: &str = "{\"id\": \"1\", \"title\": \"The map stays blank\"}\n";
 #[test]
 fn a_broken_line_is_named_and_the_rest_goes_in() {
     let desk = Desk::new();
-    desk.file("in.jsonl", format!("{GOOD}{{\"id\": \"2\", \"title\": \"Cras\n{{\"id\": \"3\", \"title\": \"Slow\"}}\n"));
+    desk.file(
+        "in.jsonl",
+        format!("{GOOD}{{\"id\": \"2\", \"title\": \"Cras\n{{\"id\": \"3\", \"title\": \"Slow\"}}\n"),
+    );
     let run = desk.run(&["triage", "in.jsonl"]);
     run.told(1, &["refused: in.jsonl:2: broken JSON at column", "error: 1 report refused; the rest went in"]);
     assert!(run.out.starts_with("2 new reports taken in"), "{run:#?}");
@@ -54,7 +57,10 @@ fn the_same_id_again_is_the_same_report() {
     let run = desk.run(&["triage", "in.jsonl"]).ok();
     assert!(run.out.starts_with("1 new report taken in, 1 further occurrence, 1 repeat;"), "{run:#?}");
     let item = &desk.run(&["items", "--json"]).ok().json()["items"][0];
-    assert_eq!((&item["occurrences"], &item["title"]), (&2.into(), &"The map stays blank since the update".into()));
+    assert_eq!(
+        (&item["occurrences"], &item["title"]),
+        (&2.into(), &"The map stays blank since the update".into())
+    );
     let run = desk.run(&["group", "in.jsonl", "--out", "-"]).ok();
     assert_eq!(run.out.lines().count(), 1);
     assert!(run.err.contains("2 reports with an id that was there before left out"), "{run:#?}");
@@ -63,7 +69,10 @@ fn the_same_id_again_is_the_same_report() {
 #[test]
 fn a_control_character_in_an_id_is_refused_and_one_in_a_text_is_harmless() {
     let desk = Desk::new();
-    desk.file("in.jsonl", "{\"id\": \"a\\u001b[2J\", \"title\": \"x\"}\n{\"id\": \"b\", \"title\": \"red \\u001b[31malert\"}\n");
+    desk.file(
+        "in.jsonl",
+        "{\"id\": \"a\\u001b[2J\", \"title\": \"x\"}\n{\"id\": \"b\", \"title\": \"red \\u001b[31malert\"}\n",
+    );
     desk.run(&["triage", "in.jsonl"]).told(1, &["in.jsonl:1: id holds the control character U+001B"]);
     let run = desk.run(&["items"]).ok();
     assert!(run.out.contains("red \u{fffd}[31malert") && !run.out.contains('\u{1b}'), "{run:#?}");
@@ -72,14 +81,31 @@ fn a_control_character_in_an_id_is_refused_and_one_in_a_text_is_harmless() {
 #[test]
 fn dates_of_every_kind_are_read_or_kept_with_a_warning() {
     let desk = Desk::new();
-    let dates = ["2024-01-31T10:00:00Z", "2024-01-31", "31 Jan 2024", "1706652000", "1706652000000", "01/31/2024", "Wed, 31 Jan 2024 10:00:00 +0000"];
+    let dates = [
+        "2024-01-31T10:00:00Z",
+        "2024-01-31",
+        "31 Jan 2024",
+        "1706652000",
+        "1706652000000",
+        "01/31/2024",
+        "Wed, 31 Jan 2024 10:00:00 +0000",
+    ];
     let mut lines = String::new();
     for (i, date) in dates.iter().chain(&["02/01/2024", "yesterday", "9999-12-31"]).enumerate() {
-        writeln!(lines, "{{\"id\": \"{i}\", \"title\": \"report {i}\", \"created_at\": \"{date}\"}}").unwrap();
+        writeln!(lines, "{{\"id\": \"{i}\", \"title\": \"report {i}\", \"created_at\": \"{date}\"}}")
+            .unwrap();
     }
     desk.file("in.jsonl", lines);
     let run = desk.run(&["triage", "in.jsonl"]).ok();
-    run.told(0, &["warning: in.jsonl:8:", "may be month/day or day/month", "warning: in.jsonl:9:", "warning: in.jsonl:10:"]);
+    run.told(
+        0,
+        &[
+            "warning: in.jsonl:8:",
+            "may be month/day or day/month",
+            "warning: in.jsonl:9:",
+            "warning: in.jsonl:10:",
+        ],
+    );
     let items = desk.run(&["items", "--json"]).ok().json();
     for (i, item) in items["items"].as_array().unwrap().iter().enumerate() {
         let at = item["occurred_at"].as_str().unwrap_or_default();
@@ -93,7 +119,8 @@ fn dates_of_every_kind_are_read_or_kept_with_a_warning() {
 fn a_line_of_200_mb_is_passed_over_without_being_held() {
     let desk = Desk::new();
     let pipe = Stdio::piped;
-    let mut child = desk.command(&["triage", "-"]).stdin(pipe()).stdout(pipe()).stderr(pipe()).spawn().unwrap();
+    let mut child =
+        desk.command(&["triage", "-"]).stdin(pipe()).stdout(pipe()).stderr(pipe()).spawn().unwrap();
     let mut input = child.stdin.take().unwrap();
     input.write_all(GOOD.as_bytes()).unwrap();
     input.write_all(b"{\"id\": \"2\", \"title\": \"").unwrap();
@@ -130,7 +157,8 @@ fn wrong_names_are_known_before_anything_is_taken_in() {
     desk.run(&["triage", "in.jsonl", "im.jsonl"]).told(1, &["no file im.jsonl", "in.jsonl"]);
     desk.run(&["triage", "in.jsonl", "."]).told(2, &[". is a folder; name a file in it"]);
     desk.run(&["triage", "in.jsonl", "in.jsonl"]).told(2, &["in.jsonl is named twice"]);
-    desk.run(&["triage", "in.jsonl", "--report", "no/where.html"]).told(1, &["no/where.html cannot be written: there is no such directory"]);
+    desk.run(&["triage", "in.jsonl", "--report", "no/where.html"])
+        .told(1, &["no/where.html cannot be written: there is no such directory"]);
     assert_eq!(desk.names(), ["in.jsonl"]);
 }
 
@@ -140,7 +168,12 @@ fn a_truncated_archive_gives_what_stands_before_the_cut() {
     let mut text = String::new();
     for i in 0..5000u64 {
         // Digits that do not repeat, so that the archive is long enough to be cut inside.
-        writeln!(text, "{{\"id\": \"{i}\", \"title\": \"report {:x}\"}}", i.wrapping_mul(0x9e37_79b9_7f4a_7c15)).unwrap();
+        writeln!(
+            text,
+            "{{\"id\": \"{i}\", \"title\": \"report {:x}\"}}",
+            i.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        )
+        .unwrap();
     }
     let mut archive = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     archive.write_all(text.as_bytes()).unwrap();
@@ -157,7 +190,8 @@ fn a_damaged_database_is_told_from_a_newer_one_and_from_no_database() {
     desk.file("in.jsonl", GOOD);
     desk.file("s.db", "this is no database, it is a letter to a friend");
     desk.run(&["triage", "in.jsonl"]).told(2, &["s.db is not a database; name another file"]);
-    desk.run(&["clusters", "--db", "nothing.db"]).told(1, &["there is no database nothing.db", "`soulcaster triage FILE` makes one"]);
+    desk.run(&["clusters", "--db", "nothing.db"])
+        .told(1, &["there is no database nothing.db", "`soulcaster triage FILE` makes one"]);
     desk.run(&["triage", "in.jsonl", "--db", "."]).told(2, &["is a directory; name a file"]);
 
     desk.run(&["triage", &example("banking-questions.jsonl"), "--db", "big.db", "-q"]).ok();
@@ -169,7 +203,8 @@ fn a_damaged_database_is_told_from_a_newer_one_and_from_no_database() {
         bytes
     };
     desk.file("newer.db", newer);
-    desk.run(&["clusters", "--db", "newer.db"]).told(2, &["written by a newer version", "upgrade soulcaster"]);
+    desk.run(&["clusters", "--db", "newer.db"])
+        .told(2, &["written by a newer version", "upgrade soulcaster"]);
     let middle = bytes.len() / 2;
     bytes[middle..middle + 200_000].fill(0x5a);
     desk.file("s.db", bytes);
@@ -204,7 +239,8 @@ fn a_place_that_may_not_be_written_is_named() {
         finish(command.output().unwrap())
     };
     run(&["triage", "in.jsonl"]).told(1, &["s.db", "read-only", "writable"]);
-    run(&["group", "in.jsonl", "--out", "out.jsonl"]).told(1, &["out.jsonl cannot be written: it may not be written; choose another place"]);
+    run(&["group", "in.jsonl", "--out", "out.jsonl"])
+        .told(1, &["out.jsonl cannot be written: it may not be written; choose another place"]);
     assert!(run(&["items"]).ok().out.contains("The map stays blank"));
     std::fs::set_permissions(desk.path(""), std::fs::Permissions::from_mode(0o755)).unwrap();
 }
@@ -214,8 +250,10 @@ fn a_place_that_may_not_be_written_is_named() {
 fn a_full_disk_is_told_and_leaves_nothing_half_written() {
     let desk = Desk::new();
     desk.file("in.jsonl", GOOD);
-    desk.run(&["group", "in.jsonl", "--out", "/dev/full"]).told(1, &["/dev/full cannot be written: the disk is full"]);
-    desk.run(&["triage", "in.jsonl", "--report", "/dev/full"]).told(1, &["the disk is full; make room, or choose another place"]);
+    desk.run(&["group", "in.jsonl", "--out", "/dev/full"])
+        .told(1, &["/dev/full cannot be written: the disk is full"]);
+    desk.run(&["triage", "in.jsonl", "--report", "/dev/full"])
+        .told(1, &["the disk is full; make room, or choose another place"]);
     assert_eq!(desk.items(), 1);
 
     // No file may grow over 2 MB: the database and the page both want more.
@@ -270,13 +308,17 @@ fn wrong_use_is_told_with_the_remedy() {
     desk.file("in.jsonl", GOOD);
     desk.run(&["triage", "in.jsonl", "--reprot", "r.html"]).told(2, &["--report"]);
     desk.run(&["clusterz"]).told(2, &["clusters"]);
-    desk.run(&["group", "in.jsonl", "--out", "o", "--algorithm", "fancy"]).told(2, &["no algorithm \"fancy\"", "auto, average, centroid, nearest"]);
-    desk.run(&["group", "in.jsonl", "--out", "o", "--algorithm", "average", "--threshold", "1.5"]).told(2, &["from -1 to 1"]);
-    desk.run(&["group", "in.jsonl", "--out", "o", "--algorithm", "average", "--mode", "online"]).told(2, &["average"]);
+    desk.run(&["group", "in.jsonl", "--out", "o", "--algorithm", "fancy"])
+        .told(2, &["no algorithm \"fancy\"", "auto, average, centroid, nearest"]);
+    desk.run(&["group", "in.jsonl", "--out", "o", "--algorithm", "average", "--threshold", "1.5"])
+        .told(2, &["from -1 to 1"]);
+    desk.run(&["group", "in.jsonl", "--out", "o", "--algorithm", "average", "--mode", "online"])
+        .told(2, &["average"]);
     desk.run(&["triage", "in.jsonl", "--project", "a b"]).told(2, &["a project id has no blanks"]);
     assert_eq!(desk.names(), ["in.jsonl"]);
     desk.run(&["triage", "in.jsonl", "-q"]).ok();
-    desk.run(&["explain", "42"]).told(1, &["no item \"42\" in project default", "`soulcaster items` lists them"]);
+    desk.run(&["explain", "42"])
+        .told(1, &["no item \"42\" in project default", "`soulcaster items` lists them"]);
     desk.run(&["show", "c000"]).told(1, &["no cluster \"c000\"", "`soulcaster clusters` lists them"]);
     desk.run(&["undo"]).told(1, &["nothing to undo in project default"]);
     desk.run(&["import", "in.jsonl", "--project", "other"]).told(2, &["line 1: not a line of an export"]);
@@ -288,7 +330,8 @@ fn a_reader_that_has_seen_enough_is_no_error() {
     let desk = Desk::new();
     desk.run(&["triage", &example("banking-questions.jsonl"), "-q"]).ok();
     let pipe = Stdio::piped;
-    let mut child = desk.command(&["export"]).stdin(Stdio::null()).stdout(pipe()).stderr(pipe()).spawn().unwrap();
+    let mut child =
+        desk.command(&["export"]).stdin(Stdio::null()).stdout(pipe()).stderr(pipe()).spawn().unwrap();
     let mut first = [0u8; 20];
     child.stdout.take().unwrap().read_exact(&mut first).unwrap();
     let run = finish(child.wait_with_output().unwrap());

@@ -19,7 +19,7 @@ static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let lines = String::from_utf8(output.stdout).expect("cargo speaks UTF-8");
     let messages = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let built = messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).last();
+    let built = messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).next_back();
     built.expect("cargo names what it built")
 });
 
@@ -76,7 +76,11 @@ impl Desk {
 
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&*BINARY);
-        command.args(args).current_dir(self.folder.path()).env("SOULCASTER_DB", self.path("s.db")).env("LC_ALL", "C");
+        command
+            .args(args)
+            .current_dir(self.folder.path())
+            .env("SOULCASTER_DB", self.path("s.db"))
+            .env("LC_ALL", "C");
         for name in ["SOULCASTER_PROJECT", "NO_COLOR", "CLICOLOR_FORCE"] {
             command.env_remove(name);
         }
@@ -105,7 +109,8 @@ impl Desk {
     /// Names in the folder, in order.
     pub(crate) fn names(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.folder.path()).unwrap();
-        let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }

@@ -29,7 +29,15 @@ fn places(desk: &Desk) -> BTreeMap<String, String> {
 #[test]
 fn triage_groups_and_writes_a_page_that_needs_no_network() {
     let desk = Desk::new();
-    let run = desk.run(&["triage", &example("hadoop-bugs.jsonl"), &example("banking-questions.jsonl"), "--report", "r.html"]).ok();
+    let run = desk
+        .run(&[
+            "triage",
+            &example("hadoop-bugs.jsonl"),
+            &example("banking-questions.jsonl"),
+            "--report",
+            "r.html",
+        ])
+        .ok();
     assert!(run.out.starts_with("5,583 new reports taken in; "), "{run:#?}");
     assert!(run.out.contains("report: r.html") && run.err.is_empty(), "{run:#?}");
     let page = std::fs::read_to_string(desk.path("r.html")).unwrap();
@@ -42,9 +50,15 @@ fn triage_groups_and_writes_a_page_that_needs_no_network() {
     assert!(data["groups"].as_array().unwrap().len() > 50);
     assert_eq!(data["sources"]["banking77"], 3080);
     // Taking it all in again changes nothing.
-    let again = desk.run(&["triage", &example("hadoop-bugs.jsonl"), &example("banking-questions.jsonl"), "--json"]).ok().json();
+    let again = desk
+        .run(&["triage", &example("hadoop-bugs.jsonl"), &example("banking-questions.jsonl"), "--json"])
+        .ok()
+        .json();
     assert_eq!((&again["accepted"], &again["duplicates"]), (&0.into(), &5583.into()));
-    assert!(again["grouped"]["event"].is_null() && again["grouped"]["diff"]["moves"].as_array().unwrap().is_empty());
+    assert!(
+        again["grouped"]["event"].is_null()
+            && again["grouped"]["diff"]["moves"].as_array().unwrap().is_empty()
+    );
     assert!(desk.run(&["doctor"]).ok().out.ends_with("all is well\n"));
 }
 
@@ -56,7 +70,11 @@ fn group_needs_no_database_and_agrees_with_triage() {
     assert_eq!(run.json()["reports"], 3080);
     desk.run(&["group", &file, "--out", "h.jsonl", "-q", "--threads", "3"]).ok();
     let lines = std::fs::read_to_string(desk.path("g.jsonl")).unwrap();
-    assert_eq!(lines, std::fs::read_to_string(desk.path("h.jsonl")).unwrap(), "the number of threads changes nothing");
+    assert_eq!(
+        lines,
+        std::fs::read_to_string(desk.path("h.jsonl")).unwrap(),
+        "the number of threads changes nothing"
+    );
     let places = places(&desk);
     let mut names: BTreeMap<u64, BTreeSet<&str>> = BTreeMap::new();
     for line in lines.lines() {
@@ -66,8 +84,12 @@ fn group_needs_no_database_and_agrees_with_triage() {
         }
     }
     assert!(names.len() > 70 && names.values().all(|ids| ids.len() == 1), "{names:?}");
-    let scores = desk.run(&["eval", "--gold", &example("banking-questions.gold.jsonl"), "--pred", "g.jsonl", "--json"]).ok().json();
-    let stored = desk.run(&["eval", "--gold", &example("banking-questions.gold.jsonl"), "--json"]).ok().json();
+    let scores = desk
+        .run(&["eval", "--gold", &example("banking-questions.gold.jsonl"), "--pred", "g.jsonl", "--json"])
+        .ok()
+        .json();
+    let stored =
+        desk.run(&["eval", "--gold", &example("banking-questions.gold.jsonl"), "--json"]).ok().json();
     assert_eq!(scores, stored);
     assert!(scores["ari"].as_f64().unwrap() > 0.4, "{scores}");
 }
@@ -76,7 +98,10 @@ fn group_needs_no_database_and_agrees_with_triage() {
 fn nearest_finds_recorded_duplicates() {
     let desk = Desk::new();
     desk.run(&["nearest", &example("hadoop-bugs.jsonl"), "--top", "10", "--out", "n.jsonl"]).ok();
-    let scores = desk.run(&["eval", "--gold", &example("hadoop-bugs.gold.jsonl"), "--pred", "n.jsonl", "--json"]).ok().json();
+    let scores = desk
+        .run(&["eval", "--gold", &example("hadoop-bugs.gold.jsonl"), "--pred", "n.jsonl", "--json"])
+        .ok()
+        .json();
     assert!(scores["recall_at_5"].as_f64().unwrap() > 0.4, "{scores}");
 }
 
@@ -92,7 +117,8 @@ fn corrections_hold_and_are_taken_back() {
     let (moved, to) = ("b77test-00236", &ids[5]);
     desk.run(&["move", moved, "--to", to]).ok();
     let split = desk.run(&["show", &ids[2], "--json"]).ok().json();
-    let part: Vec<&str> = split["items"].as_array().unwrap()[..3].iter().map(|i| i["external_id"].as_str().unwrap()).collect();
+    let part: Vec<&str> =
+        split["items"].as_array().unwrap()[..3].iter().map(|i| i["external_id"].as_str().unwrap()).collect();
     let cut = desk.run(&["split", &ids[2], "--items", &part.join(","), "--json"]).ok().json();
     let cut = cut["cluster"].as_str().unwrap();
     desk.run(&["confirm", &ids[3]]).ok();
@@ -102,11 +128,21 @@ fn corrections_hold_and_are_taken_back() {
     assert_eq!(dry["diff"], wet["diff"], "what was announced is what happened");
     let after = places(&desk);
     let changed = after.iter().filter(|(id, place)| held[*id] != **place).count();
-    let announced = wet["diff"]["moves"].as_array().unwrap().iter().filter(|m| m["from"]["cluster"] != m["to"]["cluster"]).count();
+    let announced = wet["diff"]["moves"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|m| m["from"]["cluster"] != m["to"]["cluster"])
+        .count();
     assert_eq!(changed, announced);
     assert_eq!(&after[moved], to);
     assert!(part.iter().all(|id| after[*id] == cut));
-    assert!(before.iter().filter(|(_, place)| **place == ids[1]).all(|(id, _)| after[id] == ids[0] || id == moved));
+    assert!(
+        before
+            .iter()
+            .filter(|(_, place)| **place == ids[1])
+            .all(|(id, _)| after[id] == ids[0] || id == moved)
+    );
     assert!(desk.run(&["doctor"]).ok().out.ends_with("all is well\n"));
     let mut undone = 0;
     while desk.run(&["undo"]).code == Some(0) {
@@ -123,16 +159,27 @@ fn lookups_answer_in_words_and_in_json() {
     let desk = desk();
     let ids = groups(&desk);
     let run = desk.run(&["clusters"]).ok();
-    assert!(run.out.starts_with("REPORTS") && run.out.contains("more; `soulcaster clusters -n 0` lists all"), "{run:#?}");
+    assert!(
+        run.out.starts_with("REPORTS") && run.out.contains("more; `soulcaster clusters -n 0` lists all"),
+        "{run:#?}"
+    );
     assert!(desk.run(&["show", &ids[0][..5]]).ok().out.contains("set apart by: "));
     let run = desk.run(&["explain", "b77test-00236"]).ok();
-    assert!(run.out.contains("NEAREST") && run.out.contains("decided ") && run.out.contains("builtin-static-minilm"), "{run:#?}");
+    assert!(
+        run.out.contains("NEAREST")
+            && run.out.contains("decided ")
+            && run.out.contains("builtin-static-minilm"),
+        "{run:#?}"
+    );
     let json = desk.run(&["explain", "b77test-00236", "--json"]).ok().json();
     assert_eq!(json["decision"]["evidence"]["algorithm"], "auto");
     let found = desk.run(&["search", "my", "card", "was", "stolen", "--json"]).ok().json();
     assert!(found[0]["title"].as_str().unwrap().contains("stolen"), "{found}");
     assert!(desk.run(&["search", "stolen card"]).ok().out.contains("stolen"));
-    assert_eq!(desk.run(&["items", "--cluster", &ids[0], "--json"]).ok().json()["total"], desk.run(&["show", &ids[0], "--json"]).ok().json()["cluster"]["size"]);
+    assert_eq!(
+        desk.run(&["items", "--cluster", &ids[0], "--json"]).ok().json()["total"],
+        desk.run(&["show", &ids[0], "--json"]).ok().json()["cluster"]["size"]
+    );
     assert!(desk.run(&["analyze"]).ok().out.contains("COHESION"));
     let proposed = desk.run(&["cleanup", "--json"]).ok().json().as_array().unwrap().len();
     let run = desk.run(&["cleanup", "--apply"]).ok();
@@ -148,7 +195,8 @@ fn an_export_comes_back_whole() {
     desk.run(&["export", "--out", "e.jsonl"]).ok();
     let run = desk.run(&["import", "e.jsonl", "--db", "copy.db", "--project", "copy"]).ok();
     assert!(run.out.contains("3,080 reports"), "{run:#?}");
-    let places = |db: &str, project: &str| desk.run(&["items", "-n", "0", "--db", db, "--project", project]).ok().out;
+    let places =
+        |db: &str, project: &str| desk.run(&["items", "-n", "0", "--db", db, "--project", project]).ok().out;
     assert_eq!(places("s.db", "default"), places("copy.db", "copy"));
     desk.run(&["undo", "--db", "copy.db", "--project", "copy"]).ok();
     assert!(desk.run(&["doctor", "--db", "copy.db"]).ok().out.ends_with("all is well\n"));
@@ -175,7 +223,10 @@ fn every_shell_gets_completions_and_every_command_help() {
     let help = desk.run(&["--help"]).ok().out;
     let (_, commands) = help.split_once("Commands:").unwrap();
     let (commands, _) = commands.split_once("Options:").unwrap();
-    let names = commands.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next());
+    let names = commands
+        .lines()
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next());
     let names: Vec<&str> = names.collect();
     assert!(names.len() >= 22, "{names:?}");
     for name in names.into_iter().filter(|name| *name != "help") {

@@ -97,7 +97,9 @@ async fn take(soulcaster: &Soulcaster, project: &ProjectId, step: &Step, time: i
     let item = |n: usize| &items[n % items.len()];
     let now = at(time);
     let done = match step {
-        Step::Merge(a, b) => soulcaster.merge(project, cluster(*a), &[cluster(*b).clone()], now).await.map(|_| ()),
+        Step::Merge(a, b) => {
+            soulcaster.merge(project, cluster(*a), &[cluster(*b).clone()], now).await.map(|_| ())
+        }
         Step::Split(a, b) => {
             let all: Vec<FeedbackId> = members(&before)[cluster(*a)].iter().cloned().collect();
             let some = &all[..1 + b % all.len()];
@@ -116,7 +118,9 @@ async fn take(soulcaster: &Soulcaster, project: &ProjectId, step: &Step, time: i
             let after = places(soulcaster, project).await;
             for (item, verdict) in &after {
                 match did.diff.moves.iter().find(|change| change.item == *item) {
-                    Some(change) => assert_eq!((&change.from, Some(&change.to)), (&before[item], verdict.as_ref())),
+                    Some(change) => {
+                        assert_eq!((&change.from, Some(&change.to)), (&before[item], verdict.as_ref()));
+                    }
                     None => assert_eq!(&before[item], verdict, "{item} moved but the diff does not say so"),
                 }
             }
@@ -200,7 +204,10 @@ async fn a_moved_item_stays_where_it_was_put() {
     soulcaster.move_item(&project, &item, &goal, at(2)).await.unwrap();
     for round in 0..3 {
         soulcaster.recluster(&project, true, at(3 + round)).await.unwrap();
-        assert_eq!(places(&soulcaster, &project).await[&item].as_ref().and_then(Verdict::cluster), Some(&goal));
+        assert_eq!(
+            places(&soulcaster, &project).await[&item].as_ref().and_then(Verdict::cluster),
+            Some(&goal)
+        );
     }
     let explanation = soulcaster.explain(&project, &item).await.unwrap();
     assert!(!explanation.corrections.is_empty());
@@ -228,8 +235,8 @@ async fn new_items_join_without_disturbing_the_old_ones() {
 
 #[tokio::test]
 async fn another_embedder_is_refused_until_the_project_is_moved_to_it() {
-    use std::sync::Arc;
     use soulcaster_core::port::{Embedder, EmbedderId, Embedding};
+    use std::sync::Arc;
     struct Other;
     #[async_trait::async_trait]
     impl Embedder for Other {
@@ -256,7 +263,13 @@ async fn an_export_comes_back_equal_in_another_project() {
     let clusters = soulcaster.clusters(&project, &ClusterQuery::default()).await.unwrap().clusters;
     soulcaster.merge(&project, &clusters[0].id, &[clusters[1].id.clone()], at(2)).await.unwrap();
     let mut lines: Vec<String> = Vec::new();
-    soulcaster.export(&project, &mut |line| { lines.push(line.to_owned()); Ok(()) }).await.unwrap();
+    soulcaster
+        .export(&project, &mut |line| {
+            lines.push(line.to_owned());
+            Ok(())
+        })
+        .await
+        .unwrap();
     let twin = Soulcaster::in_memory();
     let report = twin.import(&project, lines.iter().cloned().map(Ok)).await.unwrap();
     assert_eq!(report.items, 80);

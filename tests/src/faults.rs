@@ -49,18 +49,24 @@ async fn sweep(fresh: impl Fn() -> Arc<dyn Store>) {
     for fault in [Fault::Before, Fault::After, Fault::DiskFull] {
         for nth in 1..=commits {
             let inner = fresh();
-            let broken = Soulcaster::builder(Arc::new(FaultyStore::new(inner.clone(), fault, nth))).build().unwrap();
+            let broken =
+                Soulcaster::builder(Arc::new(FaultyStore::new(inner.clone(), fault, nth))).build().unwrap();
             let (done, result) = day(&broken).await;
             let error = result.expect_err("the fault was swallowed");
             assert_eq!(error.kind(), ErrorKind::Unavailable, "{fault:?} at {nth}: {error}");
             // What was acknowledged is there, what is there agrees, and the day can be done again.
             let healthy = Soulcaster::builder(inner).build().unwrap();
-            let faults: Vec<_> = healthy.check(&project).await.unwrap().into_iter().filter(|f| f.fault).collect();
+            let faults: Vec<_> =
+                healthy.check(&project).await.unwrap().into_iter().filter(|f| f.fault).collect();
             assert!(faults.is_empty(), "{fault:?} at {nth}: {faults:?}");
             let items = healthy.items(&project, &ItemQuery::default()).await.unwrap();
             let acknowledged = [0, 40, 40, 50, 50, 50, 50, 50][done];
             assert!(items.total >= acknowledged, "{fault:?} at {nth}: {} of {acknowledged}", items.total);
-            assert!([0, 40, 50].contains(&items.total), "{fault:?} at {nth}: half a delivery, {}", items.total);
+            assert!(
+                [0, 40, 50].contains(&items.total),
+                "{fault:?} at {nth}: half a delivery, {}",
+                items.total
+            );
             assert!(items.items.iter().all(|placed| placed.item.occurrences == 1));
             healthy.ingest(&project, reports(50), at(10)).await.unwrap();
             healthy.group(&project, at(11)).await.unwrap();

@@ -7,8 +7,20 @@ use std::process::Command;
 fn crates(package: &str, extra: &[&str]) -> BTreeSet<String> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["tree", "--offline", "--edges", "normal", "--prefix", "none", "--format", "{p}", "--package", package]);
-    let output = command.args(extra).current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).output().unwrap();
+    command.args([
+        "tree",
+        "--offline",
+        "--edges",
+        "normal",
+        "--prefix",
+        "none",
+        "--format",
+        "{p}",
+        "--package",
+        package,
+    ]);
+    let output =
+        command.args(extra).current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
     text.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
@@ -18,7 +30,19 @@ fn crates(package: &str, extra: &[&str]) -> BTreeSet<String> {
 fn core_has_no_runtime_no_socket_and_no_database() {
     let found = crates("soulcaster-core", &["--all-features"]);
     assert!(found.contains("rayon"), "the tree was not read: {found:?}");
-    for outside in ["tokio", "async-std", "smol", "reqwest", "hyper", "mio", "socket2", "rusqlite", "libsqlite3-sys", "clap", "tempfile"] {
+    for outside in [
+        "tokio",
+        "async-std",
+        "smol",
+        "reqwest",
+        "hyper",
+        "mio",
+        "socket2",
+        "rusqlite",
+        "libsqlite3-sys",
+        "clap",
+        "tempfile",
+    ] {
         assert!(!found.contains(outside), "soulcaster-core depends on {outside}");
     }
     assert!(!found.iter().any(|name| name.starts_with("soulcaster-") && name != "soulcaster-core"));
@@ -53,9 +77,22 @@ fn core_reads_no_file_and_starts_no_task() {
             }
             let text = std::fs::read_to_string(&path).unwrap();
             let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-            let code: String = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+            let code: String = code
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"))
+                .collect::<Vec<_>>()
+                .join("\n");
             read += 1;
-            for outside in ["std::fs", "std::net", "std::process", "std::env", "thread::spawn", "SystemTime::now", "Utc::now", "Instant::now"] {
+            for outside in [
+                "std::fs",
+                "std::net",
+                "std::process",
+                "std::env",
+                "thread::spawn",
+                "SystemTime::now",
+                "Utc::now",
+                "Instant::now",
+            ] {
                 assert!(!code.contains(outside), "{} uses {outside}", path.display());
             }
         }

@@ -13,10 +13,20 @@ pub(crate) fn project() -> ProjectId {
     ProjectId::new("test").expect("a valid id")
 }
 
-const THINGS: [&str; 8] =
-    ["card payment", "login page", "battery", "map view", "push message", "dark mode", "file upload", "search box"];
-const FAULTS: [&str; 4] = ["is declined without a reason", "stays blank", "drains far too fast", "crashes with an error"];
-const WHEN: [&str; 6] = ["since the update", "on my phone", "every morning", "when offline", "in the beta", "after a restart"];
+const THINGS: [&str; 8] = [
+    "card payment",
+    "login page",
+    "battery",
+    "map view",
+    "push message",
+    "dark mode",
+    "file upload",
+    "search box",
+];
+const FAULTS: [&str; 4] =
+    ["is declined without a reason", "stays blank", "drains far too fast", "crashes with an error"];
+const WHEN: [&str; 6] =
+    ["since the update", "on my phone", "every morning", "when offline", "in the beta", "after a restart"];
 
 /// `n` reports about a few problems, each with an id of its own.
 pub(crate) fn reports(n: usize) -> Vec<Inbound> {

@@ -7,7 +7,13 @@ use clap_complete::Shell;
 
 /// Turn thousands of reports into a short list of named, explained groups. Offline; no key needed.
 #[derive(Debug, Parser)]
-#[command(name = "soulcaster", version, propagate_version = true, arg_required_else_help = true, max_term_width = 110)]
+#[command(
+    name = "soulcaster",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true,
+    max_term_width = 110
+)]
 #[command(after_help = "\
 Examples:
   soulcaster triage reports.jsonl --report report.html   take reports in, group them, write a page to look at
@@ -29,7 +35,14 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Global {
     /// Project to work in
-    #[arg(short, long, global = true, env = "SOULCASTER_PROJECT", default_value = "default", value_name = "NAME")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        env = "SOULCASTER_PROJECT",
+        default_value = "default",
+        value_name = "NAME"
+    )]
     pub(crate) project: String,
     /// Database file [default: soulcaster/soulcaster.db in the user's data directory]
     #[arg(long, global = true, env = "SOULCASTER_DB", value_name = "PATH")]
@@ -233,7 +246,9 @@ Examples:
     /// Check the database and every project in it
     Doctor,
     /// Print a completion script for a shell
-    #[command(after_help = "Example: soulcaster completions bash > ~/.local/share/bash-completion/completions/soulcaster")]
+    #[command(
+        after_help = "Example: soulcaster completions bash > ~/.local/share/bash-completion/completions/soulcaster"
+    )]
     Completions {
         /// The shell
         shell: Shell,

@@ -66,7 +66,12 @@ impl Intake {
 
     /// The next rows, at most `rows` of them and not much more than `bytes`; with the name of their file.
     /// `None` at the end of the last file.
-    pub(crate) fn batch(&mut self, session: &Session, rows: usize, bytes: usize) -> Option<(String, Vec<Line>)> {
+    pub(crate) fn batch(
+        &mut self,
+        session: &Session,
+        rows: usize,
+        bytes: usize,
+    ) -> Option<(String, Vec<Line>)> {
         let mut batch = Vec::new();
         let mut size = 0;
         while let Some((name, reader)) = self.files.first_mut() {
@@ -81,7 +86,9 @@ impl Intake {
                 }
                 match row.result {
                     Ok(report) => {
-                        size += report.raw_payload.as_ref().map_or(0, Vec::len) + report.title.len() + report.body.len();
+                        size += report.raw_payload.as_ref().map_or(0, Vec::len)
+                            + report.title.len()
+                            + report.body.len();
                         batch.push(Line { line: row.line, report });
                     }
                     Err(reason) => self.faults.add(session, &name, row.line, reason),
@@ -107,7 +114,11 @@ impl Intake {
             eprintln!("… {} more were refused; -v shows them", number(self.faults.count - SHOWN));
         }
         if self.faults.count > 0 {
-            eprintln!("{} {} refused; the rest went in", style("error:").red().bold().for_stderr(), count(self.faults.count, "report"));
+            eprintln!(
+                "{} {} refused; the rest went in",
+                style("error:").red().bold().for_stderr(),
+                count(self.faults.count, "report")
+            );
         }
     }
 }
@@ -118,7 +129,11 @@ impl Faults {
         const KEPT: usize = 1000;
         self.count += 1;
         if self.count <= SHOWN || session.verbose {
-            eprintln!("{} {}", style("refused:").red().for_stderr(), plain(&format!("{file}:{line}: {reason}")));
+            eprintln!(
+                "{} {}",
+                style("refused:").red().for_stderr(),
+                plain(&format!("{file}:{line}: {reason}"))
+            );
         }
         if self.first.len() < KEPT {
             self.first.push(Fault { file: file.to_owned(), line, reason });

@@ -28,13 +28,16 @@ pub(crate) fn clear_up_on_interrupt() {
 /// Prints `text` to standard output.
 pub(crate) fn print(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|e| failed(Path::new("standard output"), e))
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|e| failed(Path::new("standard output"), e))
 }
 
 /// Prints `value` as JSON to standard output.
 pub(crate) fn print_json(value: &impl Serialize) -> Result<()> {
-    let text = serde_json::to_string_pretty(value)
-        .map_err(|e| Error::new(ErrorKind::Unexpected, "output.json", "the answer has no JSON form").with_source(e))?;
+    let text = serde_json::to_string_pretty(value).map_err(|e| {
+        Error::new(ErrorKind::Unexpected, "output.json", "the answer has no JSON form").with_source(e)
+    })?;
     print(&(text + "\n"))
 }
 
@@ -47,7 +50,9 @@ pub(crate) fn is_closed(error: &Error) -> bool {
 fn failed(path: &Path, error: io::Error) -> Error {
     let remedy = match error.kind() {
         IoKind::NotFound => "there is no such directory; make it first",
-        IoKind::PermissionDenied | IoKind::ReadOnlyFilesystem => "it may not be written; choose another place",
+        IoKind::PermissionDenied | IoKind::ReadOnlyFilesystem => {
+            "it may not be written; choose another place"
+        }
         IoKind::StorageFull | IoKind::QuotaExceeded => "the disk is full; make room, or choose another place",
         IoKind::IsADirectory => "it is a directory; name a file",
         _ => "choose another place",
@@ -81,7 +86,12 @@ impl Output {
         }
         if found.is_some_and(|data| !data.is_file()) {
             let file = File::options().write(true).open(path).map_err(told)?;
-            return Ok(Self { path: path.to_owned(), partial: None, writer: whole(Box::new(file)), file: None });
+            return Ok(Self {
+                path: path.to_owned(),
+                partial: None,
+                writer: whole(Box::new(file)),
+                file: None,
+            });
         }
         // A link stays a link; what it points to is replaced.
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());

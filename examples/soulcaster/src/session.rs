@@ -33,7 +33,8 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn new(global: Global) -> Result<Self> {
-        let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty()) || std::env::var_os("TERM").is_some_and(|t| t == "dumb");
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())
+            || std::env::var_os("TERM").is_some_and(|t| t == "dumb");
         let colours = |is_terminal: bool| match global.color {
             When::Always => true,
             When::Never => false,
@@ -42,9 +43,16 @@ impl Session {
         console::set_colors_enabled(colours(console::user_attended()));
         console::set_colors_enabled_stderr(colours(console::user_attended_stderr()));
         if let Some(threads) = global.threads {
-            rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global().map_err(|e| {
-                Error::new(ErrorKind::Unavailable, "threads", format!("{threads} threads cannot be started; give fewer")).with_source(e)
-            })?;
+            rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global().map_err(
+                |e| {
+                    Error::new(
+                        ErrorKind::Unavailable,
+                        "threads",
+                        format!("{threads} threads cannot be started; give fewer"),
+                    )
+                    .with_source(e)
+                },
+            )?;
         }
         Ok(Self {
             project: ProjectId::new(global.project)?,
@@ -61,8 +69,9 @@ impl Session {
         if let Some(path) = &self.db {
             return Ok(path.clone());
         }
-        let home = dirs::data_local_dir()
-            .ok_or_else(|| Error::invalid("db", "the user has no data directory here; name a database with --db PATH"))?;
+        let home = dirs::data_local_dir().ok_or_else(|| {
+            Error::invalid("db", "the user has no data directory here; name a database with --db PATH")
+        })?;
         Ok(home.join("soulcaster").join("soulcaster.db"))
     }
 
@@ -97,7 +106,10 @@ impl Session {
         if path.exists() {
             return Ok(path);
         }
-        let message = format!("there is no database {}; `soulcaster triage FILE` makes one, --db names another", path.display());
+        let message = format!(
+            "there is no database {}; `soulcaster triage FILE` makes one, --db names another",
+            path.display()
+        );
         Err(Error::not_found("db", message))
     }
 

@@ -84,7 +84,10 @@ impl Table {
                     out.push_str(&truncate_str(cell, rest, "…"));
                 } else {
                     let pad = " ".repeat(widths[column].saturating_sub(measure_text_width(cell)));
-                    let is_number = self.rows.iter().all(|row| row[column].chars().all(|c| c.is_ascii_digit() || ",.-".contains(c)));
+                    let is_number = self
+                        .rows
+                        .iter()
+                        .all(|row| row[column].chars().all(|c| c.is_ascii_digit() || ",.-".contains(c)));
                     let (before, after) = if is_number { (pad.as_str(), "") } else { ("", pad.as_str()) };
                     out.push_str(&format!("{before}{cell}{after}  "));
                 }

@@ -41,9 +41,13 @@ impl Graph {
                 }
             }
             seen.sort_unstable();
-            edges.push(seen.iter().map(|other| (*other, std::mem::take(&mut sum[*other as usize]))).collect());
-            let mut foes: Vec<u32> =
-                members.iter().flat_map(|node| &self.apart[*node as usize]).map(|foe| labels[*foe as usize]).collect();
+            edges
+                .push(seen.iter().map(|other| (*other, std::mem::take(&mut sum[*other as usize]))).collect());
+            let mut foes: Vec<u32> = members
+                .iter()
+                .flat_map(|node| &self.apart[*node as usize])
+                .map(|foe| labels[*foe as usize])
+                .collect();
             foes.sort_unstable();
             foes.dedup();
             apart.push(foes);
@@ -111,7 +115,9 @@ fn move_nodes(graph: &Graph, gamma: f64, labels: &mut [u32]) -> bool {
             weight[group as usize] += w;
         }
         let size = graph.sizes[i];
-        let gain = |group: u32, without: f64| weight[group as usize] - gamma * size * (group_size[group as usize] - without);
+        let gain = |group: u32, without: f64| {
+            weight[group as usize] - gamma * size * (group_size[group as usize] - without)
+        };
         let (mut best, mut best_gain) = (own, gain(own, size));
         for group in near.iter().copied().filter(|group| *group != own) {
             let gain = gain(group, 0.0);
@@ -176,7 +182,8 @@ mod tests {
 
     #[test]
     fn two_triangles_with_a_weak_bridge_are_two_groups() {
-        let pairs = [(0, 1, 1.0), (1, 2, 1.0), (0, 2, 1.0), (3, 4, 1.0), (4, 5, 1.0), (3, 5, 1.0), (2, 3, 0.3)];
+        let pairs =
+            [(0, 1, 1.0), (1, 2, 1.0), (0, 2, 1.0), (3, 4, 1.0), (4, 5, 1.0), (3, 5, 1.0), (2, 3, 0.3)];
         assert_eq!(communities(&graph(6, &pairs), 0.2), [0, 0, 0, 1, 1, 1]);
         assert_eq!(communities(&graph(6, &pairs), 2.0), [0, 1, 2, 3, 4, 5]);
         assert_eq!(communities(&graph(6, &pairs), 0.01), [0; 6]);

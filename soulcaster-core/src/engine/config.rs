@@ -37,9 +37,15 @@ impl Algorithm {
 impl FromStr for Algorithm {
     type Err = Error;
     fn from_str(name: &str) -> Result<Self> {
-        [Self::Auto, Self::Average, Self::Centroid, Self::Nearest].into_iter().find(|a| a.name() == name).ok_or_else(
-            || Error::invalid("group.algorithm", format!("no algorithm {name:?}; there are auto, average, centroid, nearest")),
-        )
+        [Self::Auto, Self::Average, Self::Centroid, Self::Nearest]
+            .into_iter()
+            .find(|a| a.name() == name)
+            .ok_or_else(|| {
+                Error::invalid(
+                    "group.algorithm",
+                    format!("no algorithm {name:?}; there are auto, average, centroid, nearest"),
+                )
+            })
     }
 }
 
@@ -74,7 +80,10 @@ impl GroupConfig {
     /// `Invalid` naming the setting.
     pub fn check(&self) -> Result<()> {
         if !(-1.0..=1.0).contains(&self.threshold) {
-            return Err(Error::invalid("group.threshold", format!("a threshold is from -1 to 1, not {}", self.threshold)));
+            return Err(Error::invalid(
+                "group.threshold",
+                format!("a threshold is from -1 to 1, not {}", self.threshold),
+            ));
         }
         Ok(())
     }

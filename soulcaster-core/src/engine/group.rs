@@ -159,11 +159,14 @@ impl Fit {
         let dense = nearest(rows.view(), None, calibrate::MOST);
         let found = overlap(&dense);
         let (regime, neighbours, gamma) = match found {
-            Some(found) if found.share >= tuning.overlap => (Regime::Groups, dense, theme_gamma(found, tuning)),
+            Some(found) if found.share >= tuning.overlap => {
+                (Regime::Groups, dense, theme_gamma(found, tuning))
+            }
             _ => {
                 drop(dense);
                 #[allow(clippy::cast_possible_truncation)]
-                let mixed = nearest(rows.view(), Some((&lexicon, tuning.lexical as f32)), tuning.duplicate_edges);
+                let mixed =
+                    nearest(rows.view(), Some((&lexicon, tuning.lexical as f32)), tuning.duplicate_edges);
                 (Regime::Duplicates, mixed, DUPLICATE_OFFSET + tuning.duplicate_joined)
             }
         };
@@ -206,7 +209,8 @@ impl Fit {
         for i in 0..n {
             let near = self.neighbours.of(i);
             for (j, score) in &near[..edges.min(near.len())] {
-                let weight = self.weight(tuning, f64::from(*score), self.density[i], self.density[*j as usize]);
+                let weight =
+                    self.weight(tuning, f64::from(*score), self.density[i], self.density[*j as usize]);
                 if weight > 0.0 {
                     #[allow(clippy::cast_possible_truncation)] // a project has fewer than 2^32 items
                     rows[*j as usize].push((i as u32, weight));
@@ -256,8 +260,10 @@ impl Fit {
 /// less, it rises evenly on a logarithmic scale towards the cut for duplicates, so that what is hardly a theme
 /// is hardly joined.
 fn theme_gamma(found: Overlap, tuning: &Tuning) -> f64 {
-    let clear = ((found.share - tuning.overlap_none) / (tuning.overlap_clear - tuning.overlap_none)).clamp(0.0, 1.0);
-    let (duplicates, themes) = (DUPLICATE_OFFSET + tuning.duplicate_unsure, tuning.group_gamma / found.k as f64);
+    let clear =
+        ((found.share - tuning.overlap_none) / (tuning.overlap_clear - tuning.overlap_none)).clamp(0.0, 1.0);
+    let (duplicates, themes) =
+        (DUPLICATE_OFFSET + tuning.duplicate_unsure, tuning.group_gamma / found.k as f64);
     duplicates.powf(1.0 - clear) * themes.powf(clear)
 }
 
@@ -384,7 +390,12 @@ pub(crate) fn sizes(places: &[Place]) -> Vec<u32> {
 }
 
 /// Groups machine-written lines.
-fn by_template<T: AsRef<str>>(texts: &[T], vectors: ArrayView2<'_, f32>, templated: f64, rules: &Rules) -> Grouping {
+fn by_template<T: AsRef<str>>(
+    texts: &[T],
+    vectors: ArrayView2<'_, f32>,
+    templated: f64,
+    rules: &Rules,
+) -> Grouping {
     let mut templates = Templates::default();
     let found: Vec<_> = texts.iter().map(|text| templates.insert(text.as_ref())).collect();
     let mut labels: Vec<u32> = found.iter().map(|m| m.group).collect();
@@ -413,7 +424,12 @@ fn by_template<T: AsRef<str>>(texts: &[T], vectors: ArrayView2<'_, f32>, templat
 }
 
 /// Groups at a fixed threshold.
-fn fixed<T: AsRef<str> + Sync>(texts: &[T], vectors: ArrayView2<'_, f32>, config: &GroupConfig, rules: &Rules) -> Grouping {
+fn fixed<T: AsRef<str> + Sync>(
+    texts: &[T],
+    vectors: ArrayView2<'_, f32>,
+    config: &GroupConfig,
+    rules: &Rules,
+) -> Grouping {
     let mut labels = match config.algorithm {
         Algorithm::Centroid => leader::centroid(vectors, config.threshold),
         Algorithm::Nearest => leader::nearest(vectors, config.threshold),
@@ -443,7 +459,9 @@ fn fixed<T: AsRef<str> + Sync>(texts: &[T], vectors: ArrayView2<'_, f32>, config
             };
             let own = place.group().unwrap_or_default();
             let mut runner_up: Option<(u32, f64)> = None;
-            for group in near.of(i).iter().filter_map(|(j, _)| places[*j as usize].group()).filter(|g| *g != own) {
+            for group in
+                near.of(i).iter().filter_map(|(j, _)| places[*j as usize].group()).filter(|g| *g != own)
+            {
                 let mean = to(group);
                 if runner_up.is_none_or(|(g, best)| mean > best || (mean == best && group < g)) {
                     runner_up = Some((group, mean));

@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 /// Components of more groups than this are matched greedily, best overlap first.
 const EXACT: usize = 400;
 
+/// A group, a cluster, and how much they share.
+type Edge = (usize, usize, u64);
+
 /// Matches groups to the clusters that their items are in now, one to one, so that as much weight as can be
 /// stays where it is. `overlaps` gives for pairs of (group, cluster) the weight of the items they share.
 ///
@@ -25,13 +28,13 @@ pub fn match_groups(overlaps: &BTreeMap<(usize, usize), u64>) -> HashMap<usize, 
         let (a, b) = (find(&mut root, (false, *group)), find(&mut root, (true, *cluster)));
         root.insert(a.max(b), a.min(b));
     }
-    let mut parts: BTreeMap<(bool, usize), Vec<(usize, usize, u64)>> = BTreeMap::new();
+    let mut parts: BTreeMap<(bool, usize), Vec<Edge>> = BTreeMap::new();
     for ((group, cluster), weight) in overlaps {
         parts.entry(find(&mut root, (false, *group))).or_default().push((*group, *cluster, *weight));
     }
     let mut matched = HashMap::new();
     for edges in parts.into_values() {
-        let number = |pick: fn(&(usize, usize, u64)) -> usize| {
+        let number = |pick: fn(&Edge) -> usize| {
             let mut all: Vec<usize> = edges.iter().map(pick).collect();
             all.sort_unstable();
             all.dedup();
@@ -47,7 +50,7 @@ pub fn match_groups(overlaps: &BTreeMap<(usize, usize), u64>) -> HashMap<usize, 
     matched
 }
 
-fn greedy(mut edges: Vec<(usize, usize, u64)>, matched: &mut HashMap<usize, usize>) {
+fn greedy(mut edges: Vec<Edge>, matched: &mut HashMap<usize, usize>) {
     edges.sort_unstable_by(|a, b| b.2.cmp(&a.2).then((a.0, a.1).cmp(&(b.0, b.1))));
     let mut taken = std::collections::HashSet::new();
     for (group, cluster, _) in edges {
@@ -58,7 +61,7 @@ fn greedy(mut edges: Vec<(usize, usize, u64)>, matched: &mut HashMap<usize, usiz
 }
 
 /// The Hungarian method with potentials (Kuhn 1955, Munkres 1957), on costs `-weight`.
-fn exact(edges: &[(usize, usize, u64)], groups: &[usize], clusters: &[usize], matched: &mut HashMap<usize, usize>) {
+fn exact(edges: &[Edge], groups: &[usize], clusters: &[usize], matched: &mut HashMap<usize, usize>) {
     let n = groups.len().max(clusters.len());
     let mut cost = vec![vec![0i64; n + 1]; n + 1];
     for (group, cluster, weight) in edges {

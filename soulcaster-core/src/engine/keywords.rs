@@ -23,7 +23,8 @@ pub fn keywords<T: AsRef<str> + Sync>(texts: &[T], groups: &[Vec<usize>], most: 
             for row in group {
                 let text = texts[*row].as_ref();
                 let end = text.char_indices().nth(READ).map_or(text.len(), |(at, _)| at);
-                let mut seen: Vec<String> = words(&text[..end]).filter(|w| !w.chars().all(char::is_numeric)).collect();
+                let mut seen: Vec<String> =
+                    words(&text[..end]).filter(|w| !w.chars().all(char::is_numeric)).collect();
                 seen.sort_unstable();
                 seen.dedup();
                 seen.into_iter().for_each(|word| *counts.entry(word).or_default() += 1.0);
@@ -40,8 +41,10 @@ pub fn keywords<T: AsRef<str> + Sync>(texts: &[T], groups: &[Vec<usize>], most: 
     counted
         .par_iter()
         .map(|counts| {
-            let mut scored: Vec<(f64, &str)> =
-                counts.iter().map(|(word, count)| (count * (mean / everywhere[word.as_str()]).ln_1p(), word.as_str())).collect();
+            let mut scored: Vec<(f64, &str)> = counts
+                .iter()
+                .map(|(word, count)| (count * (mean / everywhere[word.as_str()]).ln_1p(), word.as_str()))
+                .collect();
             scored.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
             scored.truncate(most);
             scored.into_iter().map(|(_, word)| word.to_owned()).collect()

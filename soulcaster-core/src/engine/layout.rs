@@ -26,7 +26,8 @@ const ROUNDS: usize = 300;
 pub fn layout(centres: ArrayView2<'_, f32>, sizes: &[usize]) -> Vec<Disc> {
     let n = sizes.len();
     let total: usize = sizes.iter().sum();
-    let radius = |size: usize| (COVER * 4.0 * size as f64 / (total.max(1) as f64 * std::f64::consts::PI)).sqrt();
+    let radius =
+        |size: usize| (COVER * 4.0 * size as f64 / (total.max(1) as f64 * std::f64::consts::PI)).sqrt();
     let [across, up] = main_axes(centres);
     let (across, up) = (spread(&across), spread(&up));
     let mut discs: Vec<Disc> = (0..n).map(|i| Disc { x: across[i], y: up[i], r: radius(sizes[i]) }).collect();
@@ -34,7 +35,9 @@ pub fn layout(centres: ArrayView2<'_, f32>, sizes: &[usize]) -> Vec<Disc> {
         let mut calm = true;
         // A sweep along x finds the pairs that can overlap.
         let mut order: Vec<usize> = (0..n).collect();
-        order.sort_by(|a, b| (discs[*a].x - discs[*a].r).total_cmp(&(discs[*b].x - discs[*b].r)).then(a.cmp(b)));
+        order.sort_by(|a, b| {
+            (discs[*a].x - discs[*a].r).total_cmp(&(discs[*b].x - discs[*b].r)).then(a.cmp(b))
+        });
         for (at, i) in order.iter().enumerate() {
             for j in &order[at + 1..] {
                 let (a, b) = (discs[*i], discs[*j]);
@@ -49,7 +52,8 @@ pub fn layout(centres: ArrayView2<'_, f32>, sizes: &[usize]) -> Vec<Disc> {
                 calm = false;
                 // Two discs on one spot part in a direction of their own.
                 let turn = (*i * 7 + *j * 13 + round) as f64;
-                let (ux, uy) = if distance > 1e-9 { (dx / distance, dy / distance) } else { (turn.cos(), turn.sin()) };
+                let (ux, uy) =
+                    if distance > 1e-9 { (dx / distance, dy / distance) } else { (turn.cos(), turn.sin()) };
                 let push = wanted - distance;
                 let share = b.r * b.r / (a.r * a.r + b.r * b.r).max(1e-12);
                 discs[*i].x -= ux * push * share;
@@ -83,15 +87,21 @@ fn main_axes(rows: ArrayView2<'_, f32>) -> [Vec<f64>; 2] {
     let (n, d) = rows.dim();
     let mean = crate::engine::neighbours::mean(rows);
     let along = |axis: &[f64]| -> Vec<f64> {
-        rows.outer_iter().map(|row| row.iter().zip(&mean).zip(axis).map(|((x, m), a)| (f64::from(*x) - m) * a).sum()).collect()
+        rows.outer_iter()
+            .map(|row| row.iter().zip(&mean).zip(axis).map(|((x, m), a)| (f64::from(*x) - m) * a).sum())
+            .collect()
     };
-    let mut axes: [Vec<f64>; 2] = [0, 1].map(|k| (0..d).map(|j| f64::from(u8::from(j % 2 == k)) + 1.0 / (j + 2) as f64).collect());
+    let mut axes: [Vec<f64>; 2] =
+        [0, 1].map(|k| (0..d).map(|j| f64::from(u8::from(j % 2 == k)) + 1.0 / (j + 2) as f64).collect());
     for _ in 0..60 {
         for k in 0..2 {
             let weights = along(&axes[k]);
             let mut next = vec![0f64; d];
             for (row, weight) in rows.outer_iter().zip(&weights) {
-                next.iter_mut().zip(row).zip(&mean).for_each(|((s, x), m)| *s += weight * (f64::from(*x) - m));
+                next.iter_mut()
+                    .zip(row)
+                    .zip(&mean)
+                    .for_each(|((s, x), m)| *s += weight * (f64::from(*x) - m));
             }
             if k == 1 {
                 let common: f64 = next.iter().zip(&axes[0]).map(|(a, b)| a * b).sum();
@@ -129,7 +139,8 @@ mod tests {
 
     #[test]
     fn discs_do_not_overlap_and_stay_on_the_map() {
-        let centres = Array2::from_shape_fn((60, 8), |(i, j)| (((i * 37 + j * 11) % 23) as f32 - 11.0) / 40.0);
+        let centres =
+            Array2::from_shape_fn((60, 8), |(i, j)| (((i * 37 + j * 11) % 23) as f32 - 11.0) / 40.0);
         let sizes: Vec<usize> = (0..60).map(|i| 2 + i % 17).collect();
         let discs = layout(centres.view(), &sizes);
         for (i, a) in discs.iter().enumerate() {
@@ -149,7 +160,9 @@ mod tests {
             centres[[i, 2]] = i as f32 * 0.01;
         }
         let discs = layout(centres.view(), &[3; 20]);
-        let gap = |a: usize, b: usize| ((discs[a].x - discs[b].x).powi(2) + (discs[a].y - discs[b].y).powi(2)).sqrt();
+        let gap = |a: usize, b: usize| {
+            ((discs[a].x - discs[b].x).powi(2) + (discs[a].y - discs[b].y).powi(2)).sqrt()
+        };
         assert!(gap(0, 1) < gap(0, 15) && gap(12, 13) < gap(2, 13));
     }
 

@@ -169,8 +169,11 @@ fn weigh(terms: &[(u64, u32)], numbers: &ByHash<u32>, idf: &[f32]) -> SparseRow 
         places.push(place);
     }
     to_unit_grid(&mut weights);
-    let mut row: SparseRow =
-        places.into_iter().zip(weights).filter_map(|(place, w)| place.filter(|_| w > 0.0).map(|p| (p, w))).collect();
+    let mut row: SparseRow = places
+        .into_iter()
+        .zip(weights)
+        .filter_map(|(place, w)| place.filter(|_| w > 0.0).map(|p| (p, w)))
+        .collect();
     row.sort_unstable_by_key(|(term, _)| *term);
     row
 }
@@ -181,7 +184,8 @@ mod tests {
 
     #[test]
     fn rows_are_unit_length_and_like_texts_score_high() {
-        let lexicon = Lexicon::fit(&["battery drains overnight", "battery drains quickly", "login page blank"]);
+        let lexicon =
+            Lexicon::fit(&["battery drains overnight", "battery drains quickly", "login page blank"]);
         assert!((lexicon.cosine(0, 0) - 1.0).abs() < 0.01);
         assert!(lexicon.cosine(0, 1) > 0.3);
         assert_eq!(lexicon.cosine(0, 2), 0.0);

@@ -40,7 +40,8 @@ pub fn average_linkage(rows: ArrayView2<'_, f32>, threshold: f64, rules: &Rules)
     }
     drop(first);
     let start: Vec<usize> = (0..n).map(|i| roots.find(i)).collect();
-    let lengths: Vec<f64> = rows.outer_iter().map(|row| f64::from(row.dot(&row)).sqrt().max(f64::MIN_POSITIVE)).collect();
+    let lengths: Vec<f64> =
+        rows.outer_iter().map(|row| f64::from(row.dot(&row)).sqrt().max(f64::MIN_POSITIVE)).collect();
     let pairs = pairs_above(rows, &lengths, threshold, &start);
     let mut components = Roots::new(n);
     for (i, root) in start.iter().enumerate() {
@@ -77,7 +78,12 @@ struct Part {
 }
 
 /// Pairs of starting groups that hold a pair of rows at or above `threshold`, and a few a rounding below it.
-fn pairs_above(rows: ArrayView2<'_, f32>, lengths: &[f64], threshold: f64, start: &[usize]) -> Vec<(u32, u32)> {
+fn pairs_above(
+    rows: ArrayView2<'_, f32>,
+    lengths: &[f64],
+    threshold: f64,
+    start: &[usize],
+) -> Vec<(u32, u32)> {
     let least = threshold - 1e-9;
     let mut pairs: Vec<(u32, u32)> = blocks(rows.nrows(), |block| {
         let mut found = Vec::new();
@@ -139,7 +145,14 @@ fn similarity(a: &Group, b: &Group) -> f64 {
 }
 
 /// Merges inside one component; gives the pairs of rows that end up together.
-fn merge(rows: ArrayView2<'_, f32>, lengths: &[f64], part: &Part, start: &[usize], threshold: f64, rules: &Rules) -> Vec<(usize, usize)> {
+fn merge(
+    rows: ArrayView2<'_, f32>,
+    lengths: &[f64],
+    part: &Part,
+    start: &[usize],
+    threshold: f64,
+    rules: &Rules,
+) -> Vec<(usize, usize)> {
     let mut place: HashMap<usize, u32> = HashMap::new();
     let mut groups: Vec<Group> = Vec::new();
     for item in &part.items {
@@ -175,7 +188,15 @@ fn merge(rows: ArrayView2<'_, f32>, lengths: &[f64], part: &Part, start: &[usize
         }
         let mut gone = std::mem::replace(
             &mut groups[b as usize],
-            Group { sum: Vec::new(), size: 0.0, root: 0, members: Vec::new(), near: Vec::new(), stamp: 0, alive: false },
+            Group {
+                sum: Vec::new(),
+                size: 0.0,
+                root: 0,
+                members: Vec::new(),
+                near: Vec::new(),
+                stamp: 0,
+                alive: false,
+            },
         );
         let kept = &mut groups[a as usize];
         joined.push((kept.root, gone.root));

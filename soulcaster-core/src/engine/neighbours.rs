@@ -47,7 +47,11 @@ impl Neighbours {
 /// Mean score of the first `k` of `nearest`; 0 when there is none.
 pub(crate) fn density(nearest: &[(u32, f32)], k: usize) -> f64 {
     let first = &nearest[..k.min(nearest.len())];
-    if first.is_empty() { 0.0 } else { first.iter().map(|(_, score)| f64::from(*score)).sum::<f64>() / first.len() as f64 }
+    if first.is_empty() {
+        0.0
+    } else {
+        first.iter().map(|(_, score)| f64::from(*score)).sum::<f64>() / first.len() as f64
+    }
 }
 
 /// The mean of `rows`, summed exactly.
@@ -206,7 +210,11 @@ mod tests {
     fn the_same_on_any_number_of_threads() {
         let rows = rows(300, 16);
         let run = |threads| {
-            rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(|| nearest(rows.view(), None, 20))
+            rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap()
+                .install(|| nearest(rows.view(), None, 20))
         };
         assert_eq!(run(1), run(3));
     }
@@ -220,7 +228,9 @@ mod tests {
 
     #[test]
     fn keys_order_scores_and_break_ties_by_index() {
-        for (a, b) in [((0, 0.5), (0, 0.4)), ((0, -0.1), (0, -0.2)), ((3, 0.2), (4, 0.2)), ((0, 0.0), (1, -0.0))] {
+        for (a, b) in
+            [((0, 0.5), (0, 0.4)), ((0, -0.1), (0, -0.2)), ((3, 0.2), (4, 0.2)), ((0, 0.0), (1, -0.0))]
+        {
             assert!(key(a.0, a.1) > key(b.0, b.1), "{a:?} {b:?}");
         }
         assert_eq!(unkey(key(9, -0.25)), (9, -0.25));

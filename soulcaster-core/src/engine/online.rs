@@ -92,9 +92,12 @@ impl Online {
                 let edges = shape(calibration.regime, tuning).0;
                 if expected.saturating_mul(edges) >= texts.len() {
                     #[allow(clippy::cast_possible_truncation)]
-                    let words = (calibration.regime == Regime::Duplicates).then_some((&lexicon, tuning.lexical as f32));
+                    let words = (calibration.regime == Regime::Duplicates)
+                        .then_some((&lexicon, tuning.lexical as f32));
                     let found = nearest(rows.view(), words, density_of(calibration.regime, tuning));
-                    densest.extend((0..texts.len()).map(|i| (i, found.of(i).iter().map(|(_, score)| *score).collect())));
+                    densest.extend(
+                        (0..texts.len()).map(|i| (i, found.of(i).iter().map(|(_, score)| *score).collect())),
+                    );
                 }
                 let rows = rows.into_iter().collect();
                 Texts::Prose(Box::new(Prose { mean, rows, lexicon, densest }))
@@ -131,7 +134,9 @@ impl Online {
                 let template = Some(templates.text(found.group));
                 Placement { place, support: found.similarity, runner_up: None, nearest: Vec::new(), template }
             }
-            Texts::Prose(prose) => prose.place(text, vector, &self.places, &self.sizes, &self.calibration, &self.tuning),
+            Texts::Prose(prose) => {
+                prose.place(text, vector, &self.places, &self.sizes, &self.calibration, &self.tuning)
+            }
         };
         if let Some(group) = placement.place.group() {
             if group == fresh {
@@ -151,7 +156,13 @@ impl Prose {
     }
 
     /// Similarity of `row` and its words to every row.
-    fn scores(&self, row: &[f32], words: &crate::engine::lexical::SparseRow, regime: Regime, tuning: &Tuning) -> Vec<f32> {
+    fn scores(
+        &self,
+        row: &[f32],
+        words: &crate::engine::lexical::SparseRow,
+        regime: Regime,
+        tuning: &Tuning,
+    ) -> Vec<f32> {
         let dense = self.rows.chunks_exact(self.mean.len().max(1)).map(|other| product(row, other));
         if regime != Regime::Duplicates {
             return dense.collect();
@@ -184,7 +195,11 @@ impl Prose {
             if !self.densest.contains_key(&j) {
                 let mut selection = Selection::new(k);
                 let around = self.scores(self.row(j), self.lexicon.row(j), regime, tuning);
-                around.into_iter().enumerate().filter(|(i, _)| *i != j).for_each(|(i, s)| selection.offer(i, s));
+                around
+                    .into_iter()
+                    .enumerate()
+                    .filter(|(i, _)| *i != j)
+                    .for_each(|(i, s)| selection.offer(i, s));
                 self.densest.insert(j, selection.finish().into_iter().map(|(_, score)| score).collect());
             }
         }
@@ -293,7 +308,14 @@ pub fn group_online<T: AsRef<str> + Sync>(
         let n = grouping.placements.len();
         let places = grouping.placements.iter().map(|p| p.place).collect();
         let known = vectors.split_at(Axis(0), n).0;
-        let mut online = Online::resume(&texts[..n], known, places, grouping.calibration.clone(), &config.tuning, texts.len())?;
+        let mut online = Online::resume(
+            &texts[..n],
+            known,
+            places,
+            grouping.calibration.clone(),
+            &config.tuning,
+            texts.len(),
+        )?;
         while !online.is_due() && grouping.placements.len() < texts.len() {
             let i = grouping.placements.len();
             grouping.placements.push(online.insert(texts[i].as_ref(), &vectors.row(i).to_vec()));
@@ -320,7 +342,9 @@ mod tests {
 
     #[test]
     fn lines_arriving_one_by_one_are_grouped_as_at_once() {
-        let texts: Vec<String> = (0..300).map(|i| format!("task {} of kind {} took {i} ms", i * 7, ["a", "b", "c"][i % 3])).collect();
+        let texts: Vec<String> = (0..300)
+            .map(|i| format!("task {} of kind {} took {i} ms", i * 7, ["a", "b", "c"][i % 3]))
+            .collect();
         let vectors = matrix(&texts);
         let config = GroupConfig::default();
         let batch = group(&texts, vectors.view(), &config, &Rules::default()).unwrap();
@@ -332,7 +356,8 @@ mod tests {
 
     #[test]
     fn an_equal_report_joins_its_twin() {
-        let (what, does) = (["battery", "screen", "login", "camera", "report"], ["fails", "freezes", "drains", "lags"]);
+        let (what, does) =
+            (["battery", "screen", "login", "camera", "report"], ["fails", "freezes", "drains", "lags"]);
         let when = ["on start", "at night", "after the update", "in the car", "offline", "with two users"];
         let mut texts: Vec<String> =
             (0..120).map(|i| format!("{} {} {}", what[i % 5], does[i / 5 % 4], when[i / 20])).collect();
@@ -341,11 +366,13 @@ mod tests {
         let vectors = matrix(&texts);
         let n = texts.len() - 1;
         let config = GroupConfig::default();
-        let first = group(&texts[..n], vectors.view().split_at(Axis(0), n).0, &config, &Rules::default()).unwrap();
+        let first =
+            group(&texts[..n], vectors.view().split_at(Axis(0), n).0, &config, &Rules::default()).unwrap();
         let places: Vec<Place> = first.placements.iter().map(|p| p.place).collect();
         let twin = places[n - 1].group();
         let known = vectors.view().split_at(Axis(0), n).0;
-        let mut online = Online::resume(&texts[..n], known, places, first.calibration, &config.tuning, 1).unwrap();
+        let mut online =
+            Online::resume(&texts[..n], known, places, first.calibration, &config.tuning, 1).unwrap();
         let found = online.insert(&texts[n], &vectors.row(n).to_vec());
         assert!(found.place.group() == twin, "{found:?}");
         assert_eq!(found.nearest[0].row as usize, n - 1);

@@ -79,7 +79,12 @@ fn telling(rows: ArrayView2<'_, f32>, members: &[usize], to_sum: &[f64], most: u
     chosen.into_iter().take(most).map(|i| members[i]).collect()
 }
 
-fn cohesion(rows: ArrayView2<'_, f32>, members: &[usize], means: &[f64], background: f64) -> Option<Cohesion> {
+fn cohesion(
+    rows: ArrayView2<'_, f32>,
+    members: &[usize],
+    means: &[f64],
+    background: f64,
+) -> Option<Cohesion> {
     if members.len() < 2 {
         return None;
     }

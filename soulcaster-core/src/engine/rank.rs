@@ -11,7 +11,11 @@ use crate::engine::product::{blocks, strips};
 /// Similarity is the plain mean of the cosine of the vectors, their mean removed, and the cosine of TF-IDF
 /// weights: on recorded duplicates of bug trackers it finds more than either alone.
 #[must_use]
-pub fn earlier<T: AsRef<str> + Sync>(texts: &[T], vectors: ArrayView2<'_, f32>, top: usize) -> Vec<Vec<(u32, f32)>> {
+pub fn earlier<T: AsRef<str> + Sync>(
+    texts: &[T],
+    vectors: ArrayView2<'_, f32>,
+    top: usize,
+) -> Vec<Vec<(u32, f32)>> {
     let rows = centre(vectors, &mean(vectors));
     let rows = rows.view();
     let lexicon = Lexicon::fit(texts);

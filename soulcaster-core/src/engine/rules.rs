@@ -19,7 +19,8 @@ impl Rules {
     #[must_use]
     pub fn new(n: usize, together: &[Vec<usize>], apart: &[(Vec<usize>, Vec<usize>)]) -> Self {
         let known = |rows: &[usize]| rows.iter().copied().filter(|row| *row < n).collect::<Vec<_>>();
-        let mut rules = Self { together: together.iter().map(|set| known(set)).collect(), apart: HashMap::new() };
+        let mut rules =
+            Self { together: together.iter().map(|set| known(set)).collect(), apart: HashMap::new() };
         for (left, right) in apart {
             let (left, right) = (known(left), known(right));
             for a in &left {
@@ -102,7 +103,9 @@ impl Rules {
         for set in sets.iter().filter(|set| set.len() > 1) {
             let mut held: HashMap<u32, usize> = HashMap::new();
             set.iter().for_each(|row| *held.entry(labels[*row]).or_default() += 1);
-            let Some((target, _)) = held.iter().max_by_key(|(label, count)| (**count, std::cmp::Reverse(**label))) else {
+            let Some((target, _)) =
+                held.iter().max_by_key(|(label, count)| (**count, std::cmp::Reverse(**label)))
+            else {
                 continue;
             };
             let target = *target;

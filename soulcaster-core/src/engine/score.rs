@@ -68,13 +68,15 @@ pub fn agreement<L: Eq + Hash, G: Eq + Hash>(items: &[(L, Option<G>)]) -> Agreem
     let middle = (of_groups + of_labels) / 2.0;
     let entropy = |sizes: &[f64]| -sizes.iter().map(|c| c / n * (c / n).ln()).sum::<f64>();
     let (h_label, h_group) = (entropy(&by_label), entropy(&by_group));
-    let mutual: f64 = cells.iter().map(|((g, l), c)| c / n * (c * n / (by_group[*g] * by_label[*l])).ln()).sum();
+    let mutual: f64 =
+        cells.iter().map(|((g, l), c)| c / n * (c * n / (by_group[*g] * by_label[*l])).ln()).sum();
     let (homogeneity, completeness) = (share(mutual, h_label), share(mutual, h_group));
     let b3_p = share(cells.iter().map(|((g, _), c)| c * c / by_group[*g]).sum(), n);
     let b3_r = share(cells.iter().map(|((_, l), c)| c * c / by_label[*l]).sum(), n);
     let mut majority = vec![0f64; by_group.len()];
     cells.iter().for_each(|((g, _), c)| majority[*g] = majority[*g].max(*c));
-    let repeated: Vec<bool> = at.iter().filter(|(_, l)| by_label[*l] > 1.0).map(|(g, _)| by_group[*g] == 1.0).collect();
+    let repeated: Vec<bool> =
+        at.iter().filter(|(_, l)| by_label[*l] > 1.0).map(|(g, _)| by_group[*g] == 1.0).collect();
     Agreement {
         n: items.len(),
         k_gold: by_label.len(),
@@ -162,7 +164,13 @@ mod tests {
 
     #[test]
     fn only_earlier_items_of_the_same_label_are_found() {
-        let items = [(Some("a"), vec![1]), (Some("b"), vec![]), (Some("a"), vec![3, 1, 0]), (None, vec![0]), (Some("b"), vec![0])];
+        let items = [
+            (Some("a"), vec![1]),
+            (Some("b"), vec![]),
+            (Some("a"), vec![3, 1, 0]),
+            (None, vec![0]),
+            (Some("b"), vec![0]),
+        ];
         let found = retrieval(&items);
         assert_eq!((found.queries, found.recall_at_1, found.recall_at_5, found.mrr), (2, 0.0, 0.5, 0.25));
     }

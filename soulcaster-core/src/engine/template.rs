@@ -124,7 +124,11 @@ fn similarity(tokens: &[&str], first: &[String]) -> f64 {
     }
     let fixed = tokens.iter().filter(|token| **token != VARIABLE).count();
     let equal = tokens.iter().zip(first).filter(|(a, b)| **a != VARIABLE && **a == b.as_str()).count();
-    if fixed == 0 { f64::from(u8::from(first.iter().all(|t| t == VARIABLE))) } else { equal as f64 / fixed as f64 }
+    if fixed == 0 {
+        f64::from(u8::from(first.iter().all(|t| t == VARIABLE)))
+    } else {
+        equal as f64 / fixed as f64
+    }
 }
 
 #[cfg(test)]

@@ -68,7 +68,11 @@ impl Soulcaster {
             .filter(|(_, rows)| rows.len() > 1)
             .map(|(id, rows)| {
                 let look = portrait(material.vectors.view(), rows, 0, background);
-                let outliers = look.outliers.into_iter().map(|(row, mean)| (material.items[row].id.clone(), mean)).collect();
+                let outliers = look
+                    .outliers
+                    .into_iter()
+                    .map(|(row, mean)| (material.items[row].id.clone(), mean))
+                    .collect();
                 ClusterAnalysis { cluster: id.clone(), size: rows.len(), cohesion: look.cohesion, outliers }
             })
             .collect();
@@ -118,7 +122,9 @@ fn groups(material: &Material) -> (Vec<ClusterId>, Vec<Vec<usize>>) {
     let mut groups: Vec<Vec<usize>> = Vec::new();
     let mut place = std::collections::HashMap::new();
     for (row, decision) in material.decisions.iter().enumerate() {
-        let Some(cluster) = decision.as_ref().map(|d| &d.verdict).and_then(Verdict::cluster) else { continue };
+        let Some(cluster) = decision.as_ref().map(|d| &d.verdict).and_then(Verdict::cluster) else {
+            continue;
+        };
         let at = *place.entry(cluster.clone()).or_insert_with(|| {
             ids.push(cluster.clone());
             groups.push(Vec::new());

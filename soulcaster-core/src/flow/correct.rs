@@ -75,7 +75,8 @@ impl Soulcaster {
             constraints.push(ConstraintKind::Together { items });
         }
         let clusters = groups.concat();
-        let correction = Correction { kind, target, refused: Vec::new(), constraints, clusters, items: Vec::new() };
+        let correction =
+            Correction { kind, target, refused: Vec::new(), constraints, clusters, items: Vec::new() };
         self.correct(project, correction, now).await
     }
 
@@ -93,11 +94,16 @@ impl Soulcaster {
         let members = self.members(project, cluster).await?;
         let wanted: HashSet<&FeedbackId> = items.iter().collect();
         if let Some(stranger) = items.iter().find(|id| !members.contains(id)) {
-            return Err(Error::invalid("clusters.split", format!("item {stranger} is not in cluster {cluster}")));
+            return Err(Error::invalid(
+                "clusters.split",
+                format!("item {stranger} is not in cluster {cluster}"),
+            ));
         }
-        let (left, right): (Vec<FeedbackId>, Vec<FeedbackId>) = members.into_iter().partition(|id| wanted.contains(id));
+        let (left, right): (Vec<FeedbackId>, Vec<FeedbackId>) =
+            members.into_iter().partition(|id| wanted.contains(id));
         if left.is_empty() || right.is_empty() {
-            let message = format!("name some of the items of cluster {cluster}, not none and not all of them");
+            let message =
+                format!("name some of the items of cluster {cluster}, not none and not all of them");
             return Err(Error::invalid("clusters.split", message));
         }
         let present = self.load_clusters(project).await?;
@@ -110,7 +116,8 @@ impl Soulcaster {
         constraints.push(ConstraintKind::Apart { left, right });
         let clusters = vec![cluster.clone(), new.clone()];
         let kind = EventKind::Split;
-        let correction = Correction { kind, target, refused: Vec::new(), constraints, clusters, items: Vec::new() };
+        let correction =
+            Correction { kind, target, refused: Vec::new(), constraints, clusters, items: Vec::new() };
         let event = self.correct(project, correction, now).await?;
         Ok((new, event))
     }
@@ -135,7 +142,8 @@ impl Soulcaster {
         let mut constraints = vec![ConstraintKind::Together { items: vec![anchor, item.clone()] }];
         let mut clusters = vec![cluster.clone()];
         if let Some(old) = verdict.cluster() {
-            let right: Vec<FeedbackId> = self.members(project, old).await?.into_iter().filter(|id| id != item).collect();
+            let right: Vec<FeedbackId> =
+                self.members(project, old).await?.into_iter().filter(|id| id != item).collect();
             if !right.is_empty() {
                 constraints.push(ConstraintKind::Apart { left: vec![item.clone()], right });
             }
@@ -143,46 +151,80 @@ impl Soulcaster {
         }
         let target = HashMap::from([(item.clone(), cluster.clone())]);
         let items = vec![item.clone()];
-        self.correct(project, Correction { kind: EventKind::Moved, target, refused: Vec::new(), constraints, clusters, items }, now)
-            .await
+        self.correct(
+            project,
+            Correction { kind: EventKind::Moved, target, refused: Vec::new(), constraints, clusters, items },
+            now,
+        )
+        .await
     }
 
     /// Confirms where `item` is, or, when it is unsure, where it is suggested to go.
     ///
     /// # Errors
     /// `NotFound` for an unknown item, `Invalid` when it is alone and unsure of nothing.
-    pub async fn confirm_item(&self, project: &ProjectId, item: &FeedbackId, now: DateTime<Utc>) -> Result<TimelineEvent> {
+    pub async fn confirm_item(
+        &self,
+        project: &ProjectId,
+        item: &FeedbackId,
+        now: DateTime<Utc>,
+    ) -> Result<TimelineEvent> {
         let (cluster, target) = match self.decision(project, item).await?.verdict {
-            Verdict::Unsure { suggestion } => (suggestion.clone(), HashMap::from([(item.clone(), suggestion)])),
+            Verdict::Unsure { suggestion } => {
+                (suggestion.clone(), HashMap::from([(item.clone(), suggestion)]))
+            }
             Verdict::Joined { cluster } | Verdict::New { cluster } => (cluster, HashMap::new()),
         };
         let anchor = self.anchor(project, &cluster, item).await?;
         let constraints = vec![ConstraintKind::Together { items: vec![anchor, item.clone()] }];
         let (clusters, items) = (vec![cluster], vec![item.clone()]);
         let kind = EventKind::Confirmed;
-        self.correct(project, Correction { kind, target, refused: Vec::new(), constraints, clusters, items }, now).await
+        self.correct(
+            project,
+            Correction { kind, target, refused: Vec::new(), constraints, clusters, items },
+            now,
+        )
+        .await
     }
 
     /// Confirms that all items of `cluster` belong together.
     ///
     /// # Errors
     /// `NotFound` for an unknown cluster, `Invalid` for one of a single item.
-    pub async fn confirm_cluster(&self, project: &ProjectId, cluster: &ClusterId, now: DateTime<Utc>) -> Result<TimelineEvent> {
+    pub async fn confirm_cluster(
+        &self,
+        project: &ProjectId,
+        cluster: &ClusterId,
+        now: DateTime<Utc>,
+    ) -> Result<TimelineEvent> {
         let items = self.members(project, cluster).await?;
         if items.len() < 2 {
-            return Err(Error::invalid("clusters.confirm", format!("cluster {cluster} has one item; there is nothing to confirm")));
+            return Err(Error::invalid(
+                "clusters.confirm",
+                format!("cluster {cluster} has one item; there is nothing to confirm"),
+            ));
         }
         let constraints = vec![ConstraintKind::Together { items }];
         let (target, clusters) = (HashMap::new(), vec![cluster.clone()]);
         let kind = EventKind::Confirmed;
-        self.correct(project, Correction { kind, target, refused: Vec::new(), constraints, clusters, items: Vec::new() }, now).await
+        self.correct(
+            project,
+            Correction { kind, target, refused: Vec::new(), constraints, clusters, items: Vec::new() },
+            now,
+        )
+        .await
     }
 
     /// Refuses the suggestion for an unsure `item`: it opens a cluster of its own, apart from the suggested one.
     ///
     /// # Errors
     /// `NotFound` for an unknown item, `Invalid` when it is not unsure.
-    pub async fn reject_item(&self, project: &ProjectId, item: &FeedbackId, now: DateTime<Utc>) -> Result<TimelineEvent> {
+    pub async fn reject_item(
+        &self,
+        project: &ProjectId,
+        item: &FeedbackId,
+        now: DateTime<Utc>,
+    ) -> Result<TimelineEvent> {
         let Verdict::Unsure { suggestion } = self.decision(project, item).await?.verdict else {
             let message = format!("item {item} is not unsure; `move` or `split` takes it out of its cluster");
             return Err(Error::invalid("items.reject", message));
@@ -196,7 +238,12 @@ impl Soulcaster {
         self.correct(project, Correction { kind, target, refused, constraints, clusters, items }, now).await
     }
 
-    async fn correct(&self, project: &ProjectId, correction: Correction, now: DateTime<Utc>) -> Result<TimelineEvent> {
+    async fn correct(
+        &self,
+        project: &ProjectId,
+        correction: Correction,
+        now: DateTime<Utc>,
+    ) -> Result<TimelineEvent> {
         let base = self.base(project).await?;
         let present = self.load_clusters(project).await?;
         let material = self.load_members(project, &correction.clusters, &correction.items).await?;
@@ -210,7 +257,10 @@ impl Soulcaster {
             .iter()
             .zip(&material.decisions)
             .map(|(item, decision)| {
-                target.get(&item.id).cloned().or_else(|| decision.as_ref().and_then(|d| d.verdict.cluster().cloned()))
+                target
+                    .get(&item.id)
+                    .cloned()
+                    .or_else(|| decision.as_ref().and_then(|d| d.verdict.cluster().cloned()))
             })
             .collect();
         let mut head = base.head.clone();
@@ -249,7 +299,9 @@ impl Soulcaster {
     pub(crate) async fn decision(&self, project: &ProjectId, item: &FeedbackId) -> Result<Decision> {
         match self.store.read::<Decision>(project, item.as_str()).await? {
             Some((decision, _)) => Ok(decision),
-            None => Err(Error::not_found("items.find", format!("item {item} is not there or not grouped yet"))),
+            None => {
+                Err(Error::not_found("items.find", format!("item {item} is not there or not grouped yet")))
+            }
         }
     }
 
@@ -260,23 +312,44 @@ impl Soulcaster {
         let query = Query::all::<Decision>().with("cluster", cluster.as_str());
         let decisions: Vec<Stored> = self.store.list(project, &query).await?.records;
         if decisions.is_empty() {
-            let into = self.store.read::<Cluster>(project, cluster.as_str()).await?.and_then(|(c, _)| c.lineage.merged_into);
+            let into = self
+                .store
+                .read::<Cluster>(project, cluster.as_str())
+                .await?
+                .and_then(|(c, _)| c.lineage.merged_into);
             let hint = into.map(|into| format!("; it was merged into {into}")).unwrap_or_default();
-            return Err(Error::not_found("clusters.find", format!("no cluster {cluster} in project {project}{hint}")));
+            return Err(Error::not_found(
+                "clusters.find",
+                format!("no cluster {cluster} in project {project}{hint}"),
+            ));
         }
         let keys: Vec<Key> = decisions.iter().map(|d| Key::of::<FeedbackItem>(d.id.clone())).collect();
-        let mut items: Vec<Stored> = self.store.get(project, &keys, false).await?.into_iter().flatten().collect();
+        let mut items: Vec<Stored> =
+            self.store.get(project, &keys, false).await?.into_iter().flatten().collect();
         items.sort_by_key(|item| item.created);
         Ok(items.into_iter().map(|item| FeedbackId::from(item.id)).collect())
     }
 
     /// The member that stands for `cluster`: its first example that is not `item`.
-    async fn anchor(&self, project: &ProjectId, cluster: &ClusterId, item: &FeedbackId) -> Result<FeedbackId> {
+    async fn anchor(
+        &self,
+        project: &ProjectId,
+        cluster: &ClusterId,
+        item: &FeedbackId,
+    ) -> Result<FeedbackId> {
         let members = self.members(project, cluster).await?;
-        let examples = self.store.read::<Cluster>(project, cluster.as_str()).await?.map(|(c, _)| c.examples).unwrap_or_default();
+        let examples = self
+            .store
+            .read::<Cluster>(project, cluster.as_str())
+            .await?
+            .map(|(c, _)| c.examples)
+            .unwrap_or_default();
         let candidates = examples.iter().filter(|id| members.contains(id)).chain(&members);
         candidates.into_iter().find(|id| *id != item).cloned().ok_or_else(|| {
-            Error::invalid("items.confirm", format!("item {item} is alone in cluster {cluster}; there is nothing to confirm"))
+            Error::invalid(
+                "items.confirm",
+                format!("item {item} is alone in cluster {cluster}; there is nothing to confirm"),
+            )
         })
     }
 }
@@ -292,15 +365,23 @@ fn named(kind: &ConstraintKind) -> impl Iterator<Item = &FeedbackId> {
 
 /// What is left of a constraint that the new places break; `None` when they do not. A person's newer word
 /// stands: of an older one only the part that does not contradict it stays in force.
-pub(crate) fn broken(constraint: &Constraint, place: &HashMap<&FeedbackId, Option<&ClusterId>>) -> Option<Vec<ConstraintKind>> {
+pub(crate) fn broken(
+    constraint: &Constraint,
+    place: &HashMap<&FeedbackId, Option<&ClusterId>>,
+) -> Option<Vec<ConstraintKind>> {
     match &constraint.kind {
         ConstraintKind::Together { items } => {
             // Either all of its items are in the material, being of one cluster, or it is not touched.
-            let known: Option<Vec<&ClusterId>> = items.iter().map(|item| place.get(item).copied().flatten()).collect();
+            let known: Option<Vec<&ClusterId>> =
+                items.iter().map(|item| place.get(item).copied().flatten()).collect();
             let clusters: BTreeSet<&ClusterId> = known.as_ref()?.iter().copied().collect();
             (clusters.len() > 1).then(|| {
                 let part = |cluster: &&ClusterId| -> Vec<FeedbackId> {
-                    items.iter().filter(|item| place.get(item).copied().flatten() == Some(cluster)).cloned().collect()
+                    items
+                        .iter()
+                        .filter(|item| place.get(item).copied().flatten() == Some(cluster))
+                        .cloned()
+                        .collect()
                 };
                 let parts = clusters.iter().map(part).filter(|items| items.len() > 1);
                 parts.map(|items| ConstraintKind::Together { items }).collect()
@@ -309,11 +390,15 @@ pub(crate) fn broken(constraint: &Constraint, place: &HashMap<&FeedbackId, Optio
         ConstraintKind::Apart { left, right } => {
             let cluster = |item: &FeedbackId| place.get(item).copied().flatten();
             let rights: BTreeSet<&ClusterId> = right.iter().filter_map(cluster).collect();
-            let clash: BTreeSet<&ClusterId> = left.iter().filter_map(cluster).filter(|c| rights.contains(c)).collect();
+            let clash: BTreeSet<&ClusterId> =
+                left.iter().filter_map(cluster).filter(|c| rights.contains(c)).collect();
             (!clash.is_empty()).then(|| {
                 let inside = |item: &&FeedbackId, c: &ClusterId| cluster(item) == Some(c);
-                let free: Vec<FeedbackId> =
-                    left.iter().filter(|item| !cluster(item).is_some_and(|c| clash.contains(c))).cloned().collect();
+                let free: Vec<FeedbackId> = left
+                    .iter()
+                    .filter(|item| !cluster(item).is_some_and(|c| clash.contains(c)))
+                    .cloned()
+                    .collect();
                 let mut rest = vec![(free, right.clone())];
                 for c in clash {
                     let ours = left.iter().filter(|item| inside(item, c)).cloned().collect();

@@ -75,21 +75,44 @@ impl Soulcaster {
     ///
     /// # Errors
     /// As [`Soulcaster::group`].
-    pub async fn recluster(&self, project: &ProjectId, apply: bool, now: DateTime<Utc>) -> Result<GroupReport> {
+    pub async fn recluster(
+        &self,
+        project: &ProjectId,
+        apply: bool,
+        now: DateTime<Utc>,
+    ) -> Result<GroupReport> {
         self.regroup(project, Reach::Full, apply, now).await
     }
 
-    async fn regroup(&self, project: &ProjectId, reach: Reach, apply: bool, now: DateTime<Utc>) -> Result<GroupReport> {
+    async fn regroup(
+        &self,
+        project: &ProjectId,
+        reach: Reach,
+        apply: bool,
+        now: DateTime<Utc>,
+    ) -> Result<GroupReport> {
         let mut tries = 0;
         loop {
             match self.try_regroup(project, reach, apply, now).await {
-                Err(error) if error.kind() == ErrorKind::Conflict && error.operation().starts_with("store") && tries < TRIES => tries += 1,
+                Err(error)
+                    if error.kind() == ErrorKind::Conflict
+                        && error.operation().starts_with("store")
+                        && tries < TRIES =>
+                {
+                    tries += 1;
+                }
                 other => return other,
             }
         }
     }
 
-    async fn try_regroup(&self, project: &ProjectId, reach: Reach, apply: bool, now: DateTime<Utc>) -> Result<GroupReport> {
+    async fn try_regroup(
+        &self,
+        project: &ProjectId,
+        reach: Reach,
+        apply: bool,
+        now: DateTime<Utc>,
+    ) -> Result<GroupReport> {
         let mut base = self.base(project).await?;
         let n = self.store.count(project, &Query::all::<FeedbackItem>()).await?;
         let decided = self.store.count(project, &Query::all::<Decision>()).await?;
@@ -126,7 +149,8 @@ impl Soulcaster {
         let change = Change { kind, verdicts, constraints: Vec::new(), switched: Vec::new(), undoes: None };
         let Draft { writes, settled } = self.draft(project, base, &material, present, change, now)?;
         let event = settled.event;
-        let created = settled.clusters.values().filter(|c| c.created_at == now && c.updated_at == now && c.size > 0);
+        let created =
+            settled.clusters.values().filter(|c| c.created_at == now && c.updated_at == now && c.size > 0);
         let retired = settled.clusters.values().filter(|c| c.is_retired());
         let diff = Diff {
             created: created.map(|c| c.id.clone()).collect(),
@@ -144,7 +168,9 @@ impl Soulcaster {
 
     /// Whether new items can be put one by one: nothing fixed, and no full run due.
     fn is_resumable(&self, known: &Calibration, n: usize) -> bool {
-        self.config.algorithm == Algorithm::Auto && known.regime != Regime::Fixed && (n as f64) < GROWTH * known.items as f64
+        self.config.algorithm == Algorithm::Auto
+            && known.regime != Regime::Fixed
+            && (n as f64) < GROWTH * known.items as f64
     }
 
     /// Puts the pending items one by one among the others. `None` when there are no others.
@@ -178,7 +204,14 @@ impl Soulcaster {
         }
         let texts: Vec<&str> = order.iter().map(|row| material.texts[*row].as_str()).collect();
         let vectors = material.vectors.select(Axis(0), &order);
-        let mut online = Online::resume(&texts, vectors.view(), places, known.clone(), &self.config.tuning, pending.len())?;
+        let mut online = Online::resume(
+            &texts,
+            vectors.view(),
+            places,
+            known.clone(),
+            &self.config.tuning,
+            pending.len(),
+        )?;
         drop(vectors);
         let mut taken: HashSet<ClusterId> = present.keys().cloned().collect();
         let mut rows: Vec<Option<Placement>> = vec![None; material.items.len()];

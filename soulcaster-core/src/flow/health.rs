@@ -49,7 +49,10 @@ impl Soulcaster {
                 place.insert(&decision.item_id, cluster);
                 match sizes.get_mut(cluster) {
                     Some(size) => *size += 1,
-                    None => fault(format!("item {} is in cluster {cluster}, which is not there", decision.item_id)),
+                    None => fault(format!(
+                        "item {} is in cluster {cluster}, which is not there",
+                        decision.item_id
+                    )),
                 }
             }
         }
@@ -57,7 +60,10 @@ impl Soulcaster {
             if let Verdict::Unsure { suggestion } = &decision.verdict
                 && sizes.get(suggestion).is_none_or(|size| *size == 0)
             {
-                fault(format!("item {} is suggested to cluster {suggestion}, which has no items", decision.item_id));
+                fault(format!(
+                    "item {} is suggested to cluster {suggestion}, which has no items",
+                    decision.item_id
+                ));
             }
         }
         for cluster in &clusters {
@@ -93,12 +99,17 @@ impl Soulcaster {
                 }
             };
             if !holds {
-                fault(format!("correction {} does not hold; `soulcaster recluster` restores it", constraint.id));
+                fault(format!(
+                    "correction {} does not hold; `soulcaster recluster` restores it",
+                    constraint.id
+                ));
             }
         }
         let waiting = items.len().saturating_sub(decisions.len());
         if waiting > 0 {
-            let message = format!("{waiting} items are not grouped yet; `soulcaster triage` or `recluster` groups them");
+            let message = format!(
+                "{waiting} items are not grouped yet; `soulcaster triage` or `recluster` groups them"
+            );
             findings.push(Finding { fault: false, message });
         }
         Ok(findings)

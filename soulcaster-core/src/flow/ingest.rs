@@ -54,7 +54,12 @@ impl Soulcaster {
     ///
     /// # Errors
     /// Those of the store; then nothing of the batch was kept.
-    pub async fn ingest(&self, project: &ProjectId, reports: Vec<Inbound>, now: DateTime<Utc>) -> Result<IngestReport> {
+    pub async fn ingest(
+        &self,
+        project: &ProjectId,
+        reports: Vec<Inbound>,
+        now: DateTime<Utc>,
+    ) -> Result<IngestReport> {
         let mut tries = 0;
         loop {
             match self.try_ingest(project, &reports, now).await {
@@ -64,7 +69,12 @@ impl Soulcaster {
         }
     }
 
-    async fn try_ingest(&self, project: &ProjectId, reports: &[Inbound], now: DateTime<Utc>) -> Result<IngestReport> {
+    async fn try_ingest(
+        &self,
+        project: &ProjectId,
+        reports: &[Inbound],
+        now: DateTime<Utc>,
+    ) -> Result<IngestReport> {
         let mut report = IngestReport::default();
         let mut good: Vec<(&Inbound, FeedbackId, String)> = Vec::with_capacity(reports.len());
         for (index, inbound) in reports.iter().enumerate() {
@@ -99,9 +109,14 @@ impl Soulcaster {
             match known.get_mut(&id) {
                 None => {
                     report.accepted += 1;
-                    known.insert(id.clone(), (FeedbackItem::first(project, inbound.clone(), now), Expect::Absent));
+                    known.insert(
+                        id.clone(),
+                        (FeedbackItem::first(project, inbound.clone(), now), Expect::Absent),
+                    );
                 }
-                Some((item, _)) if item.occurrence == name || counted.contains_key(&format!("{id}:{name}")) => {
+                Some((item, _))
+                    if item.occurrence == name || counted.contains_key(&format!("{id}:{name}")) =>
+                {
                     report.duplicates += 1;
                     continue;
                 }
@@ -142,7 +157,8 @@ impl Soulcaster {
         edit: impl Fn(&mut FeedbackItem) + Send,
     ) -> Result<FeedbackItem> {
         for _ in 0..TRIES {
-            let Some((mut item, version)) = self.store.read::<FeedbackItem>(project, id.as_str()).await? else {
+            let Some((mut item, version)) = self.store.read::<FeedbackItem>(project, id.as_str()).await?
+            else {
                 return Err(Error::not_found("items.edit", format!("no item {id} in project {project}")));
             };
             let (id, source) = (item.id.clone(), item.source.clone());

@@ -57,7 +57,8 @@ impl Soulcaster {
         let stored = self.store.list(project, &Query::all::<FeedbackItem>()).await?.records;
         let items = stored.into_iter().map(Stored::decode).collect::<Result<Vec<FeedbackItem>>>()?;
         let decisions: Vec<Decision> = self.store.read_all(project, &Query::all::<Decision>()).await?;
-        let vectors = self.store.read_all(project, &Query { blobs: true, ..Query::all::<StoredVector>() }).await?;
+        let vectors =
+            self.store.read_all(project, &Query { blobs: true, ..Query::all::<StoredVector>() }).await?;
         self.material(project, items, decisions, vectors).await
     }
 
@@ -69,7 +70,9 @@ impl Soulcaster {
         more: &[FeedbackId],
     ) -> Result<Material> {
         let mut decisions: Vec<Decision> = Vec::new();
-        for (cluster, field) in clusters.iter().flat_map(|cluster| [(cluster, "cluster"), (cluster, "unsure")]) {
+        for (cluster, field) in
+            clusters.iter().flat_map(|cluster| [(cluster, "cluster"), (cluster, "unsure")])
+        {
             let query = Query::all::<Decision>().with(field, cluster.as_str());
             decisions.extend(self.store.read_all::<Decision>(project, &query).await?);
         }
@@ -83,14 +86,21 @@ impl Soulcaster {
         self.load_items(project, &ids, decisions).await
     }
 
-    async fn load_items(&self, project: &ProjectId, ids: &[FeedbackId], decisions: Vec<Decision>) -> Result<Material> {
+    async fn load_items(
+        &self,
+        project: &ProjectId,
+        ids: &[FeedbackId],
+        decisions: Vec<Decision>,
+    ) -> Result<Material> {
         let keys: Vec<Key> = ids.iter().map(|id| Key::of::<FeedbackItem>(id.as_str())).collect();
-        let mut stored: Vec<Stored> = self.store.get(project, &keys, false).await?.into_iter().flatten().collect();
+        let mut stored: Vec<Stored> =
+            self.store.get(project, &keys, false).await?.into_iter().flatten().collect();
         stored.sort_by_key(|s| s.created);
         let items = stored.into_iter().map(Stored::decode).collect::<Result<Vec<FeedbackItem>>>()?;
         let keys: Vec<Key> = ids.iter().map(|id| Key::of::<StoredVector>(id.as_str())).collect();
         let stored = self.store.get(project, &keys, true).await?;
-        let vectors = stored.into_iter().flatten().map(Stored::decode).collect::<Result<Vec<StoredVector>>>()?;
+        let vectors =
+            stored.into_iter().flatten().map(Stored::decode).collect::<Result<Vec<StoredVector>>>()?;
         self.material(project, items, decisions, vectors).await
     }
 
@@ -103,7 +113,8 @@ impl Soulcaster {
         vectors: Vec<StoredVector>,
     ) -> Result<Material> {
         let texts: Vec<String> = items.iter().map(FeedbackItem::text).collect();
-        let row_of: HashMap<FeedbackId, usize> = items.iter().enumerate().map(|(i, item)| (item.id.clone(), i)).collect();
+        let row_of: HashMap<FeedbackId, usize> =
+            items.iter().enumerate().map(|(i, item)| (item.id.clone(), i)).collect();
         let (embedder, dimensions) = (self.embedder.id(), self.embedder.dimensions());
         let mut rows = Array2::<f32>::zeros((items.len(), dimensions));
         let mut missing = vec![true; items.len()];
@@ -142,13 +153,20 @@ impl Soulcaster {
     }
 
     /// Every cluster of the project with its version, the retired ones included.
-    pub(crate) async fn load_clusters(&self, project: &ProjectId) -> Result<BTreeMap<ClusterId, (Cluster, u64)>> {
+    pub(crate) async fn load_clusters(
+        &self,
+        project: &ProjectId,
+    ) -> Result<BTreeMap<ClusterId, (Cluster, u64)>> {
         let stored = self.store.list(project, &Query::all::<Cluster>()).await?.records;
         decode_clusters(stored)
     }
 
     /// The named clusters with their versions; those that are not there are left out.
-    pub(crate) async fn load_named(&self, project: &ProjectId, ids: &[ClusterId]) -> Result<BTreeMap<ClusterId, (Cluster, u64)>> {
+    pub(crate) async fn load_named(
+        &self,
+        project: &ProjectId,
+        ids: &[ClusterId],
+    ) -> Result<BTreeMap<ClusterId, (Cluster, u64)>> {
         let keys: Vec<Key> = ids.iter().map(|id| Key::of::<Cluster>(id.as_str())).collect();
         decode_clusters(self.store.get(project, &keys, false).await?.into_iter().flatten().collect())
     }
@@ -176,7 +194,11 @@ fn set_row(rows: &mut Array2<f32>, row: usize, embedding: &Embedding) {
 }
 
 /// Constraints as rules over rows, and for each row the constraints that name it.
-pub(crate) fn rules(constraints: &[Constraint], row_of: &HashMap<FeedbackId, usize>, n: usize) -> (Rules, Vec<Vec<ConstraintId>>) {
+pub(crate) fn rules(
+    constraints: &[Constraint],
+    row_of: &HashMap<FeedbackId, usize>,
+    n: usize,
+) -> (Rules, Vec<Vec<ConstraintId>>) {
     let rows = |ids: &[FeedbackId]| ids.iter().filter_map(|id| row_of.get(id).copied()).collect::<Vec<_>>();
     let (mut together, mut apart) = (Vec::new(), Vec::new());
     let mut naming: Vec<Vec<ConstraintId>> = vec![Vec::new(); n];

@@ -18,4 +18,6 @@ pub use health::Finding;
 pub use ingest::IngestReport;
 pub use overview::{Counts, Example, GroupView, MergeView, Overview, OverviewOptions, UnsureView};
 pub use portable::ImportReport;
-pub use query::{ClusterDetail, ClusterPage, ClusterQuery, Explanation, Found, ItemPage, ItemQuery, PlacedItem};
+pub use query::{
+    ClusterDetail, ClusterPage, ClusterQuery, Explanation, Found, ItemPage, ItemQuery, PlacedItem,
+};

@@ -192,25 +192,39 @@ impl Soulcaster {
     ///
     /// # Errors
     /// Those of the store and the embedder.
-    pub async fn overview(&self, project: &ProjectId, options: &OverviewOptions, now: DateTime<Utc>) -> Result<Overview> {
+    pub async fn overview(
+        &self,
+        project: &ProjectId,
+        options: &OverviewOptions,
+        now: DateTime<Utc>,
+    ) -> Result<Overview> {
         let base = self.base(project).await?;
         let items: Vec<FeedbackItem> = self.store.read_all(project, &Query::all::<FeedbackItem>()).await?;
         let decisions: Vec<Decision> = self.store.read_all(project, &Query::all::<Decision>()).await?;
-        let query = Query { order: Order::Sort, blobs: true, limit: options.groups, ..Query::all::<Cluster>() };
+        let query =
+            Query { order: Order::Sort, blobs: true, limit: options.groups, ..Query::all::<Cluster>() };
         let clusters: Vec<Cluster> = self.store.read_all(project, &query.with("kind", "group")).await?;
         let groups = self.store.count(project, &Query::all::<Cluster>().with("kind", "group")).await?;
         let merges = self.analyze(project).await?.suggestions;
         let decided: HashMap<&FeedbackId, &Decision> = decisions.iter().map(|d| (&d.item_id, d)).collect();
         let by_id: HashMap<&FeedbackId, &FeedbackItem> = items.iter().map(|item| (&item.id, item)).collect();
-        let mut titles: HashMap<ClusterId, String> = clusters.iter().map(|c| (c.id.clone(), c.title.clone())).collect();
+        let mut titles: HashMap<ClusterId, String> =
+            clusters.iter().map(|c| (c.id.clone(), c.title.clone())).collect();
         let suggested: Vec<ClusterId> = decisions
             .iter()
             .filter_map(|d| match &d.verdict {
-                Verdict::Unsure { suggestion } if !titles.contains_key(suggestion) => Some(suggestion.clone()),
+                Verdict::Unsure { suggestion } if !titles.contains_key(suggestion) => {
+                    Some(suggestion.clone())
+                }
                 _ => None,
             })
             .collect();
-        titles.extend(self.load_named(project, &suggested).await?.into_iter().map(|(id, (cluster, _))| (id, cluster.title)));
+        titles.extend(
+            self.load_named(project, &suggested)
+                .await?
+                .into_iter()
+                .map(|(id, (cluster, _))| (id, cluster.title)),
+        );
         let mut members: HashMap<&ClusterId, Vec<&FeedbackItem>> = HashMap::new();
         for item in &items {
             if let Some(cluster) = decided.get(&item.id).and_then(|d| d.verdict.cluster()) {
@@ -223,14 +237,20 @@ impl Soulcaster {
             clusters[i].centroid.as_ref().and_then(|c| c.as_slice().get(j)).copied().unwrap_or(0.0)
         });
         let discs = layout(centres.view(), &clusters.iter().map(|c| c.size).collect::<Vec<_>>());
-        let why = |id: &FeedbackId| decided.get(id).map(|d| d.evidence.sentence(&d.verdict)).unwrap_or_default();
+        let why =
+            |id: &FeedbackId| decided.get(id).map(|d| d.evidence.sentence(&d.verdict)).unwrap_or_default();
         let groups_view: Vec<GroupView> = clusters
             .iter()
             .zip(&discs)
             .map(|(cluster, disc)| GroupView {
                 growth: buckets.count(members.get(&cluster.id).map_or(&[], Vec::as_slice)),
                 why: togetherness(cluster),
-                examples: cluster.examples.iter().filter_map(|id| by_id.get(id)).map(|item| example(item, why(&item.id))).collect(),
+                examples: cluster
+                    .examples
+                    .iter()
+                    .filter_map(|id| by_id.get(id))
+                    .map(|item| example(item, why(&item.id)))
+                    .collect(),
                 x: round(disc.x),
                 y: round(disc.y),
                 r: round(disc.r),
@@ -320,8 +340,14 @@ fn view(cluster: &Cluster) -> GroupView {
 
 fn togetherness(cluster: &Cluster) -> String {
     let words = cluster.keywords.iter().take(4).cloned().collect::<Vec<_>>().join(", ");
-    let alike = cluster.cohesion.map_or(String::new(), |c| format!("; mean similarity {:.2}, from {:.2} to {:.2}", c.mean, c.min, c.max));
-    if words.is_empty() { format!("{} reports alike{alike}", cluster.size) } else { format!("set apart by: {words}{alike}") }
+    let alike = cluster.cohesion.map_or(String::new(), |c| {
+        format!("; mean similarity {:.2}, from {:.2} to {:.2}", c.mean, c.min, c.max)
+    });
+    if words.is_empty() {
+        format!("{} reports alike{alike}", cluster.size)
+    } else {
+        format!("set apart by: {words}{alike}")
+    }
 }
 
 fn example(item: &FeedbackItem, why: String) -> Example {
@@ -403,7 +429,11 @@ impl Buckets {
         let days = [1, 7, 28, 91, 364].into_iter().find(|days| (last - first).num_days() / days < BUCKETS);
         let days = days.unwrap_or((last - first).num_days() / BUCKETS + 1);
         // Weeks begin on Monday.
-        let first = if days % 7 == 0 { first - Duration::days(i64::from(first.weekday().num_days_from_monday())) } else { first };
+        let first = if days % 7 == 0 {
+            first - Duration::days(i64::from(first.weekday().num_days_from_monday()))
+        } else {
+            first
+        };
         let n = (last - first).num_days() / days + 1;
         Self { starts: (0..n).map(|i| first + Duration::days(i * days)).collect(), days }
     }

@@ -48,7 +48,11 @@ impl Soulcaster {
     ///
     /// # Errors
     /// Those of the store and of `write`.
-    pub async fn export(&self, project: &ProjectId, write: &mut (dyn FnMut(&str) -> Result<()> + Send)) -> Result<()> {
+    pub async fn export(
+        &self,
+        project: &ProjectId,
+        write: &mut (dyn FnMut(&str) -> Result<()> + Send),
+    ) -> Result<()> {
         let header = serde_json::json!({ "record": "soulcaster", "value": { "format": FORMAT, "engine": env!("CARGO_PKG_VERSION") } });
         write(&header.to_string())?;
         self.export_all::<FeedbackItem>(project, write).await?;
@@ -60,8 +64,13 @@ impl Soulcaster {
         self.export_all::<Head>(project, write).await
     }
 
-    async fn export_all<R: Record>(&self, project: &ProjectId, write: &mut (dyn FnMut(&str) -> Result<()> + Send)) -> Result<()> {
-        let unreadable = |e| Error::new(ErrorKind::Unexpected, "export", "a stored record is not JSON").with_source(e);
+    async fn export_all<R: Record>(
+        &self,
+        project: &ProjectId,
+        write: &mut (dyn FnMut(&str) -> Result<()> + Send),
+    ) -> Result<()> {
+        let unreadable =
+            |e| Error::new(ErrorKind::Unexpected, "export", "a stored record is not JSON").with_source(e);
         let mut query = Query { blobs: true, limit: 1000, ..Query::all::<R>() };
         loop {
             let page = self.store.list(project, &query).await?;
@@ -87,17 +96,24 @@ impl Soulcaster {
     /// # Errors
     /// `Conflict` when the project has records, `Invalid` with the line number for a line that is none of
     /// an export, and for an export of a newer format.
-    pub async fn import(&self, project: &ProjectId, lines: impl IntoIterator<Item = Result<String>> + Send) -> Result<ImportReport> {
+    pub async fn import(
+        &self,
+        project: &ProjectId,
+        lines: impl IntoIterator<Item = Result<String>> + Send,
+    ) -> Result<ImportReport> {
         let taken = self.store.count(project, &Query::all::<FeedbackItem>()).await?;
         if taken > 0 || self.store.read::<Head>(project, "head").await?.is_some() {
-            let message = format!("project {project} has {taken} items already; import into an empty project (--project)");
+            let message = format!(
+                "project {project} has {taken} items already; import into an empty project (--project)"
+            );
             return Err(Error::conflict("import", message));
         }
         let mut report = ImportReport::default();
         let mut writes = Vec::new();
         for (at, line) in (1usize..).zip(lines) {
             let refuse = |why: &str| Error::invalid("import", format!("line {at}: {why}"));
-            let line: Line = serde_json::from_str(&line?).map_err(|e| refuse(&format!("not a line of an export: {e}")))?;
+            let line: Line =
+                serde_json::from_str(&line?).map_err(|e| refuse(&format!("not a line of an export: {e}")))?;
             if (at == 1) != (line.record == "soulcaster") {
                 return Err(refuse("an export has one header, and it comes first"));
             }
@@ -110,7 +126,9 @@ impl Soulcaster {
             let write = match line.record.as_str() {
                 "soulcaster" => {
                     if value["format"].as_u64() != Some(FORMAT) {
-                        return Err(refuse("a format that this version does not know; use a newer soulcaster"));
+                        return Err(refuse(
+                            "a format that this version does not know; use a newer soulcaster",
+                        ));
                     }
                     continue;
                 }
@@ -159,7 +177,8 @@ fn to_hex(bytes: &[u8]) -> String {
 }
 
 fn from_hex(digits: &str) -> Option<Vec<u8>> {
-    let digits: Vec<u8> = digits.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect::<Option<_>>()?;
+    let digits: Vec<u8> =
+        digits.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect::<Option<_>>()?;
     let (pairs, rest) = digits.as_chunks::<2>();
     rest.is_empty().then(|| pairs.iter().map(|[high, low]| high << 4 | low).collect())
 }

@@ -126,7 +126,12 @@ impl Soulcaster {
     /// # Errors
     /// Those of the store.
     pub async fn clusters(&self, project: &ProjectId, query: &ClusterQuery) -> Result<ClusterPage> {
-        let all = Query { order: Order::Sort, limit: query.limit, after: query.after.clone(), ..Query::all::<Cluster>() };
+        let all = Query {
+            order: Order::Sort,
+            limit: query.limit,
+            after: query.after.clone(),
+            ..Query::all::<Cluster>()
+        };
         if !query.singles {
             let groups = all.with("kind", "group");
             let total = self.store.count(project, &groups).await?;
@@ -156,8 +161,14 @@ impl Soulcaster {
         cluster.centroid = None;
         let items = self.placed(project, &members).await?;
         let query = Query::all::<Decision>().with("unsure", id.as_str());
-        let unsure: Vec<FeedbackId> =
-            self.store.list(project, &query).await?.records.into_iter().map(|s| FeedbackId::from(s.id)).collect();
+        let unsure: Vec<FeedbackId> = self
+            .store
+            .list(project, &query)
+            .await?
+            .records
+            .into_iter()
+            .map(|s| FeedbackId::from(s.id))
+            .collect();
         let unsure = self.placed(project, &unsure).await?;
         Ok(ClusterDetail { cluster, items, unsure })
     }
@@ -170,7 +181,8 @@ impl Soulcaster {
         if query.cluster.is_some() || query.unsure {
             let mut ids: Vec<FeedbackId> = Vec::new();
             let wanted = match &query.cluster {
-                Some(cluster) => Query::all::<Decision>().with(if query.unsure { "unsure" } else { "cluster" }, cluster.as_str()),
+                Some(cluster) => Query::all::<Decision>()
+                    .with(if query.unsure { "unsure" } else { "cluster" }, cluster.as_str()),
                 None => Query::all::<Decision>(),
             };
             for stored in self.store.list(project, &wanted).await?.records {
@@ -188,7 +200,8 @@ impl Soulcaster {
             let items = items.drain(start..end).collect();
             return Ok(ItemPage { items, total, next });
         }
-        let mut wanted = Query { limit: query.limit, after: query.after.clone(), ..Query::all::<FeedbackItem>() };
+        let mut wanted =
+            Query { limit: query.limit, after: query.after.clone(), ..Query::all::<FeedbackItem>() };
         if let Some(source) = &query.source {
             wanted = wanted.with("source", source.as_str());
         }
@@ -212,14 +225,17 @@ impl Soulcaster {
             Verdict::Joined { cluster } | Verdict::New { cluster } => cluster.clone(),
             Verdict::Unsure { suggestion } => suggestion.clone(),
         });
-        let runner_up = decision.as_ref().and_then(|d| d.evidence.runner_up.as_ref()).map(|r| r.cluster.clone());
+        let runner_up =
+            decision.as_ref().and_then(|d| d.evidence.runner_up.as_ref()).map(|r| r.cluster.clone());
         let near: Vec<FeedbackId> =
             decision.iter().flat_map(|d| &d.evidence.nearest).map(|near| near.item.clone()).collect();
         let nearest = self.placed(project, &near).await?.into_iter().map(|placed| placed.item).collect();
-        let corrections = decision.iter().flat_map(|d| d.evidence.corrections.clone()).collect::<Vec<ConstraintId>>();
+        let corrections =
+            decision.iter().flat_map(|d| d.evidence.corrections.clone()).collect::<Vec<ConstraintId>>();
         let keys: Vec<Key> = corrections.iter().map(|id| Key::of::<Constraint>(id.as_str())).collect();
         let stored = self.store.get(project, &keys, false).await?;
-        let corrections = stored.into_iter().flatten().map(Stored::decode).collect::<Result<Vec<Constraint>>>()?;
+        let corrections =
+            stored.into_iter().flatten().map(Stored::decode).collect::<Result<Vec<Constraint>>>()?;
         Ok(Explanation {
             item,
             cluster: self.one_cluster(project, place).await?,
@@ -250,7 +266,8 @@ impl Soulcaster {
         let dense = self.index.search(project, &query, pool).await?;
         let words: Vec<String> = words(text).collect();
         let text = if words.is_empty() { text.to_owned() } else { words.join(" ") };
-        let lexical = Query { text: Some(text), order: Order::Relevance, limit: pool, ..Query::all::<FeedbackItem>() };
+        let lexical =
+            Query { text: Some(text), order: Order::Relevance, limit: pool, ..Query::all::<FeedbackItem>() };
         let lexical = self.store.list(project, &lexical).await?.records;
         let mut scored: Vec<(FeedbackId, f64, Option<f32>, bool)> = Vec::new();
         let rank = |at: usize| 1.0 / (60.0 + at as f64);
@@ -284,7 +301,9 @@ impl Soulcaster {
     /// # Errors
     /// Those of the store.
     pub async fn timeline(&self, project: &ProjectId, limit: usize) -> Result<Vec<TimelineEvent>> {
-        self.store.read_all(project, &Query { order: Order::Sort, limit, ..Query::all::<TimelineEvent>() }).await
+        self.store
+            .read_all(project, &Query { order: Order::Sort, limit, ..Query::all::<TimelineEvent>() })
+            .await
     }
 
     /// The constraints in force, oldest first.
@@ -299,7 +318,8 @@ impl Soulcaster {
     pub(crate) async fn placed(&self, project: &ProjectId, ids: &[FeedbackId]) -> Result<Vec<PlacedItem>> {
         let keys: Vec<Key> = ids.iter().map(|id| Key::of::<FeedbackItem>(id.as_str())).collect();
         let stored = self.store.get(project, &keys, false).await?;
-        let items = stored.into_iter().flatten().map(Stored::decode).collect::<Result<Vec<FeedbackItem>>>()?;
+        let items =
+            stored.into_iter().flatten().map(Stored::decode).collect::<Result<Vec<FeedbackItem>>>()?;
         self.with_verdicts(project, items).await
     }
 
@@ -353,7 +373,8 @@ impl Soulcaster {
             return Ok(FeedbackId::from(name));
         }
         let by_source = Query { limit: 2, ..Query::all::<FeedbackItem>() }.with("external_id", name);
-        let mut found: Vec<String> = self.store.list(project, &by_source).await?.records.into_iter().map(|s| s.id).collect();
+        let mut found: Vec<String> =
+            self.store.list(project, &by_source).await?.records.into_iter().map(|s| s.id).collect();
         if found.is_empty() && name.len() >= 3 {
             let all = self.store.list(project, &Query::all::<FeedbackItem>()).await?.records;
             found = all.into_iter().map(|s| s.id).filter(|id| id.starts_with(name)).take(2).collect();
@@ -370,7 +391,12 @@ impl Soulcaster {
             return Ok(ClusterId::from(name));
         }
         let all = self.store.list(project, &Query::all::<Cluster>()).await?.records;
-        let found = all.into_iter().map(|s| s.id).filter(|id| name.len() >= 3 && id.starts_with(name)).take(2).collect();
+        let found = all
+            .into_iter()
+            .map(|s| s.id)
+            .filter(|id| name.len() >= 3 && id.starts_with(name))
+            .take(2)
+            .collect();
         one(found, "cluster", name, project).map(ClusterId::from)
     }
 }
@@ -378,9 +404,13 @@ impl Soulcaster {
 fn one(mut found: Vec<String>, what: &'static str, name: &str, project: &ProjectId) -> Result<String> {
     match (found.pop(), found.pop()) {
         (Some(id), None) => Ok(id),
-        (Some(a), Some(b)) => {
-            Err(Error::invalid("find", format!("{name:?} means {what}s {b} and {a}, perhaps more; give more letters")))
-        }
-        _ => Err(Error::not_found("find", format!("no {what} {name:?} in project {project}; `soulcaster {what}s` lists them"))),
+        (Some(a), Some(b)) => Err(Error::invalid(
+            "find",
+            format!("{name:?} means {what}s {b} and {a}, perhaps more; give more letters"),
+        )),
+        _ => Err(Error::not_found(
+            "find",
+            format!("no {what} {name:?} in project {project}; `soulcaster {what}s` lists them"),
+        )),
     }
 }

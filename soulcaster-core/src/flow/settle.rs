@@ -50,10 +50,19 @@ pub(crate) struct Draft {
 }
 
 /// An id for a cluster that `founder` opens; `taken` are all ids there have been.
-pub(crate) fn mint(project: &ProjectId, founder: &FeedbackId, taken: impl Fn(&ClusterId) -> bool) -> ClusterId {
+pub(crate) fn mint(
+    project: &ProjectId,
+    founder: &FeedbackId,
+    taken: impl Fn(&ClusterId) -> bool,
+) -> ClusterId {
     let mut attempt = 0u32;
     loop {
-        let parts = [&b"cluster"[..], project.as_str().as_bytes(), founder.as_str().as_bytes(), &attempt.to_le_bytes()];
+        let parts = [
+            &b"cluster"[..],
+            project.as_str().as_bytes(),
+            founder.as_str().as_bytes(),
+            &attempt.to_le_bytes(),
+        ];
         let id = ClusterId::from(format!("c{}", digest(&parts, 9)));
         if !taken(&id) {
             return id;
@@ -93,7 +102,8 @@ impl Soulcaster {
         let event_id = head.next_event();
         let mut writes = Vec::new();
         let mut moves = Vec::new();
-        let mut after: Vec<Option<Verdict>> = material.decisions.iter().map(|d| d.as_ref().map(|d| d.verdict.clone())).collect();
+        let mut after: Vec<Option<Verdict>> =
+            material.decisions.iter().map(|d| d.as_ref().map(|d| d.verdict.clone())).collect();
         let mut affected: BTreeSet<ClusterId> = BTreeSet::new();
         for (row, wanted) in change.verdicts.into_iter().enumerate() {
             let Some((verdict, evidence)) = wanted else { continue };
@@ -107,10 +117,14 @@ impl Soulcaster {
             }
             after[row] = Some(verdict.clone());
             let item_id = material.items[row].id.clone();
-            let decision = Decision { item_id, project_id: project.clone(), verdict, evidence, decided_at: now };
+            let decision =
+                Decision { item_id, project_id: project.clone(), verdict, evidence, decided_at: now };
             writes.push(Write::put(&decision, Expect::Any)?);
         }
-        let moved = moves.iter().filter(|m| m.from.as_ref().is_none_or(|from| from.cluster() != m.to.cluster())).count();
+        let moved = moves
+            .iter()
+            .filter(|m| m.from.as_ref().is_none_or(|from| from.cluster() != m.to.cluster()))
+            .count();
         let mut lineage = Lineages::read(&moves);
         let mut members: HashMap<&ClusterId, Vec<usize>> = HashMap::new();
         for (row, verdict) in after.iter().enumerate() {
@@ -125,13 +139,16 @@ impl Soulcaster {
         let background = head.calibration.as_ref().map_or(0.0, |c| c.background);
         let none = Vec::new();
         let rows: Vec<&Vec<usize>> = affected.iter().map(|id| members.get(id).unwrap_or(&none)).collect();
-        let words = keywords(&material.texts, &rows.iter().map(|r| (*r).clone()).collect::<Vec<_>>(), KEYWORDS);
+        let words =
+            keywords(&material.texts, &rows.iter().map(|r| (*r).clone()).collect::<Vec<_>>(), KEYWORDS);
         lineage.emptied = affected.iter().filter(|id| !members.contains_key(id)).cloned().collect();
         let mut clusters = BTreeMap::new();
         for ((id, rows), words) in affected.iter().zip(rows).zip(words) {
             let old = present.remove(id);
-            let mut cluster = draw(project, id, old.as_ref().map(|(c, _)| c), material, rows, background, now);
-            cluster.keywords = if affected.len() > 1 || cluster.keywords.is_empty() { words } else { cluster.keywords };
+            let mut cluster =
+                draw(project, id, old.as_ref().map(|(c, _)| c), material, rows, background, now);
+            cluster.keywords =
+                if affected.len() > 1 || cluster.keywords.is_empty() { words } else { cluster.keywords };
             lineage.apply(&mut cluster, old.is_none());
             if let Some((old, _)) = &old {
                 let same = Cluster { updated_at: old.updated_at, centroid: None, ..cluster.clone() };
@@ -139,7 +156,10 @@ impl Soulcaster {
                     continue;
                 }
             }
-            writes.push(Write::put(&cluster, old.map_or(Expect::Absent, |(_, version)| Expect::Version(version)))?);
+            writes.push(Write::put(
+                &cluster,
+                old.map_or(Expect::Absent, |(_, version)| Expect::Version(version)),
+            )?);
             clusters.insert(id.clone(), cluster);
         }
         let mut constraints: Vec<ConstraintId> = Vec::new();
@@ -147,7 +167,8 @@ impl Soulcaster {
             let id = head.next_constraint();
             constraints.push(id.clone());
             let project_id = project.clone();
-            let made = Constraint { id, project_id, kind, event: event_id.clone(), created_at: now, active: true };
+            let made =
+                Constraint { id, project_id, kind, event: event_id.clone(), created_at: now, active: true };
             writes.push(Write::put(&made, Expect::Absent)?);
         }
         for constraint in &change.switched {
@@ -197,9 +218,13 @@ fn summary(event: &TimelineEvent, clusters: &BTreeMap<ClusterId, Cluster>) -> St
         EventKind::Merged => format!("merged clusters: {} moved", items(event.moved)),
         EventKind::Split => format!("split a cluster: {} moved", items(event.moved)),
         EventKind::Moved => format!("moved {}", items(event.moved)),
-        EventKind::Confirmed => format!("confirmed: {} moved, {} constraints", items(event.moved), event.constraints.len()),
+        EventKind::Confirmed => {
+            format!("confirmed: {} moved, {} constraints", items(event.moved), event.constraints.len())
+        }
         EventKind::Rejected => "refused a suggestion".to_owned(),
-        EventKind::CleanedUp => format!("merged near-equal clusters: {} moved, {gone} retired", items(event.moved)),
+        EventKind::CleanedUp => {
+            format!("merged near-equal clusters: {} moved, {gone} retired", items(event.moved))
+        }
         EventKind::Undone => {
             let what = event.undoes.as_ref().map_or("", |id| id.as_str());
             format!("undid {what}: {} moved back", items(event.moved))
@@ -287,7 +312,8 @@ impl Lineages {
                 *best = (count, from.clone());
             }
         }
-        let pick = |map: HashMap<ClusterId, (usize, ClusterId)>| map.into_iter().map(|(k, (_, v))| (k, v)).collect();
+        let pick =
+            |map: HashMap<ClusterId, (usize, ClusterId)>| map.into_iter().map(|(k, (_, v))| (k, v)).collect();
         Self { gave: pick(gave), got: pick(got), touched, emptied: HashSet::new() }
     }
 
@@ -295,7 +321,8 @@ impl Lineages {
     /// a filled one is nobody's part any more.
     fn apply(&self, cluster: &mut Cluster, new: bool) {
         if new {
-            cluster.lineage = Lineage { split_from: self.got.get(&cluster.id).cloned(), ..Lineage::default() };
+            cluster.lineage =
+                Lineage { split_from: self.got.get(&cluster.id).cloned(), ..Lineage::default() };
         } else if cluster.is_retired() {
             cluster.lineage.merged_into = self.gave.get(&cluster.id).cloned();
         } else {
@@ -303,7 +330,9 @@ impl Lineages {
             let back = self.gave.get(&cluster.id);
             cluster.lineage.merged_from.retain(|id| Some(id) != back);
         }
-        let into = |(from, to): (&ClusterId, &ClusterId)| (*to == cluster.id && self.emptied.contains(from)).then(|| from.clone());
+        let into = |(from, to): (&ClusterId, &ClusterId)| {
+            (*to == cluster.id && self.emptied.contains(from)).then(|| from.clone())
+        };
         let mut came: Vec<ClusterId> = self.gave.iter().filter_map(into).collect();
         came.sort_unstable();
         came.retain(|id| !cluster.lineage.merged_from.contains(id));

@@ -24,8 +24,10 @@ impl Soulcaster {
     /// `NotFound` when there is nothing to undo.
     pub async fn undo(&self, project: &ProjectId, now: DateTime<Utc>) -> Result<TimelineEvent> {
         let base = self.base(project).await?;
-        let events: Vec<TimelineEvent> =
-            self.store.read_all(project, &Query { order: Order::Sort, ..Query::all::<TimelineEvent>() }).await?;
+        let events: Vec<TimelineEvent> = self
+            .store
+            .read_all(project, &Query { order: Order::Sort, ..Query::all::<TimelineEvent>() })
+            .await?;
         let last = events.into_iter().find(|event| event.kind.is_undoable() && event.undone_by.is_none());
         let Some(last) = last else {
             return Err(Error::not_found("undo", format!("nothing to undo in project {project}")));
@@ -34,7 +36,8 @@ impl Soulcaster {
         let Some((event, _)) = self.store.read::<TimelineEvent>(project, last.id.as_str()).await? else {
             return Err(Error::not_found("undo", format!("event {} is gone", last.id)));
         };
-        let moves: HashMap<&FeedbackId, &Move> = event.moves.iter().map(|change| (&change.item, change)).collect();
+        let moves: HashMap<&FeedbackId, &Move> =
+            event.moves.iter().map(|change| (&change.item, change)).collect();
         let touched: BTreeSet<ClusterId> = event
             .moves
             .iter()
@@ -55,7 +58,10 @@ impl Soulcaster {
             .zip(&material.decisions)
             .map(|(item, decision)| {
                 let now = decision.as_ref().map(|d| &d.verdict)?;
-                let back = moves.get(&item.id).filter(|change| same_place(&change.to, now)).and_then(|change| change.from.as_ref());
+                let back = moves
+                    .get(&item.id)
+                    .filter(|change| same_place(&change.to, now))
+                    .and_then(|change| change.from.as_ref());
                 if let Some(Verdict::Unsure { suggestion }) = back {
                     unsure.insert(item.id.clone(), suggestion.clone());
                 }
@@ -64,7 +70,9 @@ impl Soulcaster {
             .collect();
         let place: HashMap<&FeedbackId, Option<&ClusterId>> =
             material.items.iter().map(|item| &item.id).zip(wanted.iter().map(Option::as_ref)).collect();
-        let keys = |ids: &[crate::id::ConstraintId]| ids.iter().map(|id| Key::of::<Constraint>(id.as_str())).collect::<Vec<_>>();
+        let keys = |ids: &[crate::id::ConstraintId]| {
+            ids.iter().map(|id| Key::of::<Constraint>(id.as_str())).collect::<Vec<_>>()
+        };
         let (mut switched, mut constraints) = (Vec::new(), Vec::new());
         for stored in self.store.get(project, &keys(&event.constraints), false).await?.into_iter().flatten() {
             switched.push(Constraint { active: false, ..stored.decode()? });
@@ -79,7 +87,8 @@ impl Soulcaster {
         let verdicts = verdicts(&material, &wanted, &unsure, |_, evidence| {
             evidence.corrections.retain(|id| !event.constraints.contains(id));
         });
-        let change = Change { kind: EventKind::Undone, verdicts, constraints, switched, undoes: Some(event.clone()) };
+        let change =
+            Change { kind: EventKind::Undone, verdicts, constraints, switched, undoes: Some(event.clone()) };
         Ok(self.settle(project, base, &material, present, change, now).await?.event)
     }
 }

@@ -145,18 +145,31 @@ impl Evidence {
         let mut parts = Vec::new();
         match (self.cut, verdict) {
             (Cut::Correction, _) => parts.push("a person put it here".to_owned()),
-            (_, Verdict::New { .. }) if self.regime != Regime::Template => parts.push("nothing older is near enough".to_owned()),
+            (_, Verdict::New { .. }) if self.regime != Regime::Template => {
+                parts.push("nothing older is near enough".to_owned());
+            }
             (Cut::Template(_), _) => {}
-            (Cut::Gamma(cut), _) => parts.push(format!("mean weight {:.3} to the group, cut {cut:.3}", self.support)),
-            (Cut::Threshold(cut), _) => parts.push(format!("mean cosine {:.2} to the group, threshold {cut:.2}", self.support)),
+            (Cut::Gamma(cut), _) => {
+                parts.push(format!("mean weight {:.3} to the group, cut {cut:.3}", self.support));
+            }
+            (Cut::Threshold(cut), _) => {
+                parts.push(format!("mean cosine {:.2} to the group, threshold {cut:.2}", self.support));
+            }
         }
         if let Some(template) = &self.template {
-            parts.push(format!("{:.0} % of the fixed words of the template \"{template}\"", 100.0 * self.support));
+            parts.push(format!(
+                "{:.0} % of the fixed words of the template \"{template}\"",
+                100.0 * self.support
+            ));
         }
         if let Some(near) = self.nearest.first() {
-            parts.push(format!("nearest report: meaning {:.2}, words {:.2}", near.scores.dense, near.scores.lexical));
+            parts.push(format!(
+                "nearest report: meaning {:.2}, words {:.2}",
+                near.scores.dense, near.scores.lexical
+            ));
             let place = verdict.cluster();
-            let inside = self.nearest.iter().filter(|n| place.is_some() && n.cluster.as_ref() == place).count();
+            let inside =
+                self.nearest.iter().filter(|n| place.is_some() && n.cluster.as_ref() == place).count();
             if inside > 0 && !matches!(verdict, Verdict::New { .. }) {
                 parts.push(format!("{inside} of {} nearest are here", self.nearest.len()));
             }

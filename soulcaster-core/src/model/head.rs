@@ -48,13 +48,7 @@ impl Head {
     /// The head of a project in which nothing has happened.
     #[must_use]
     pub fn empty(project: &ProjectId) -> Self {
-        Self {
-            project_id: project.clone(),
-            events: 0,
-            constraints: 0,
-            embedder: None,
-            calibration: None,
-        }
+        Self { project_id: project.clone(), events: 0, constraints: 0, embedder: None, calibration: None }
     }
 
     /// Takes the next event name.

@@ -31,8 +31,8 @@ impl Severity {
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
         Some(match word.trim().to_ascii_lowercase().as_str() {
-            "critical" | "crit" | "fatal" | "emergency" | "emerg" | "alert" | "blocker" | "urgent" | "p0" | "p1"
-            | "sev0" | "sev1" => Self::Critical,
+            "critical" | "crit" | "fatal" | "emergency" | "emerg" | "alert" | "blocker" | "urgent" | "p0"
+            | "p1" | "sev0" | "sev1" => Self::Critical,
             "high" | "error" | "err" | "major" | "severe" | "p2" | "sev2" => Self::High,
             "medium" | "moderate" | "normal" | "warning" | "warn" | "p3" | "sev3" => Self::Medium,
             "low" | "minor" | "trivial" | "notice" | "p4" | "sev4" => Self::Low,

@@ -138,7 +138,10 @@ pub(crate) async fn embed_checked(embedder: &dyn Embedder, texts: &[String]) -> 
     let dimensions = embedder.dimensions();
     if made.len() != texts.len() || made.iter().any(|e| e.dimensions() != dimensions) {
         let (id, n) = (embedder.id(), made.len());
-        let message = format!("embedder {id} gave {n} vectors for {} texts, or not of {dimensions} dimensions", texts.len());
+        let message = format!(
+            "embedder {id} gave {n} vectors for {} texts, or not of {dimensions} dimensions",
+            texts.len()
+        );
         return Err(Error::new(ErrorKind::Unexpected, "embed", message));
     }
     Ok(made)

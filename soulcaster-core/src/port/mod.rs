@@ -9,7 +9,9 @@ pub mod language;
 pub mod source;
 pub mod store;
 
-pub use agent::{AgentEvent, AgentOutcome, AgentRunner, AgentTask, CodeHost, Isolation, Publication, PullRequest};
+pub use agent::{
+    AgentEvent, AgentOutcome, AgentRunner, AgentTask, CodeHost, Isolation, Publication, PullRequest,
+};
 pub use embedder::{Embedder, EmbedderId, Embedding, embed_rows};
 pub use index::{Hit, VectorIndex};
 pub use language::{Completion, LanguageModel, Prompt};

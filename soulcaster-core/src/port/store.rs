@@ -118,7 +118,8 @@ impl Stored {
     /// `Unexpected` when the stored JSON is not an `R`.
     pub fn decode<R: Record>(self) -> Result<R> {
         let mut record: R = serde_json::from_str(&self.json).map_err(|e| {
-            let message = format!("stored {} {} cannot be read; run `soulcaster doctor`", R::COLLECTION, self.id);
+            let message =
+                format!("stored {} {} cannot be read; run `soulcaster doctor`", R::COLLECTION, self.id);
             Error::new(ErrorKind::Unexpected, "store.read", message).with_source(e)
         })?;
         if let Some(blob) = self.blob {
@@ -255,7 +256,12 @@ impl dyn Store {
     /// Those of [`Store::get`] and [`Stored::decode`].
     pub async fn read<R: Record>(&self, project: &ProjectId, id: &str) -> Result<Option<(R, u64)>> {
         let stored = self.get(project, &[Key::of::<R>(id)], true).await?.pop().flatten();
-        stored.map(|s| { let version = s.version; Ok((s.decode()?, version)) }).transpose()
+        stored
+            .map(|s| {
+                let version = s.version;
+                Ok((s.decode()?, version))
+            })
+            .transpose()
     }
 
     /// Reads every record that `query` finds.

@@ -11,11 +11,17 @@ use crate::text::{Table, count};
 
 /// Prints what a correction did.
 fn done(session: &Session, event: &TimelineEvent) -> Result<Outcome> {
-    session.answer(event, |event| format!("{} {}; `soulcaster undo` takes it back\n", event.id, event.summary))?;
+    session.answer(event, |event| {
+        format!("{} {}; `soulcaster undo` takes it back\n", event.id, event.summary)
+    })?;
     Ok(Outcome::Done)
 }
 
-async fn named_items(session: &Session, soulcaster: &Soulcaster, names: &[String]) -> Result<Vec<FeedbackId>> {
+async fn named_items(
+    session: &Session,
+    soulcaster: &Soulcaster,
+    names: &[String],
+) -> Result<Vec<FeedbackId>> {
     let mut ids = Vec::with_capacity(names.len());
     for name in names {
         ids.push(soulcaster.find_item(&session.project, name).await?);
@@ -46,7 +52,10 @@ pub(super) async fn split(session: &Session, cluster: &str, items: &[String]) ->
     let items = named_items(session, &soulcaster, items).await?;
     let (cluster, event) = soulcaster.split(&session.project, &cluster, &items, session.now).await?;
     session.answer(&Split { cluster, event }, |split| {
-        format!("{} {} to {}; `soulcaster undo` takes it back\n", split.event.id, split.event.summary, split.cluster)
+        format!(
+            "{} {} to {}; `soulcaster undo` takes it back\n",
+            split.event.id, split.event.summary, split.cluster
+        )
     })?;
     Ok(Outcome::Done)
 }
@@ -87,7 +96,9 @@ pub(super) async fn cleanup(session: &Session, apply: bool) -> Result<Outcome> {
     match session.open()?.cleanup(&session.project, session.now).await? {
         Some(event) => done(session, &event),
         None => {
-            session.answer(&None::<TimelineEvent>, |_| "no two groups look like one; nothing changed\n".to_owned())?;
+            session.answer(&None::<TimelineEvent>, |_| {
+                "no two groups look like one; nothing changed\n".to_owned()
+            })?;
             Ok(Outcome::Done)
         }
     }
@@ -110,7 +121,8 @@ fn difference(report: &GroupReport, dry_run: bool) -> String {
         Verdict::Unsure { suggestion } => format!("{suggestion}?"),
         Verdict::Joined { cluster } | Verdict::New { cluster } => cluster.to_string(),
     };
-    let is_elsewhere = |change: &&Move| change.from.as_ref().is_none_or(|from| place(from) != place(&change.to));
+    let is_elsewhere =
+        |change: &&Move| change.from.as_ref().is_none_or(|from| place(from) != place(&change.to));
     let moves: Vec<&Move> = diff.moves.iter().filter(is_elsewhere).collect();
     let (would, moved) = if dry_run { ("would ", "move") } else { ("", "moved") };
     let mut out = String::new();
@@ -131,6 +143,11 @@ fn difference(report: &GroupReport, dry_run: bool) -> String {
         out += &format!("{gone} {would}{}{into}\n", if dry_run { "end" } else { "ended" });
     }
     let made = count(diff.created.len(), "new group");
-    out += &format!("{} {would}{moved}, {} {would}{}, {made}\n", count(moves.len(), "report"), diff.unchanged, if dry_run { "stay" } else { "stayed" });
+    out += &format!(
+        "{} {would}{moved}, {} {would}{}, {made}\n",
+        count(moves.len(), "report"),
+        diff.unchanged,
+        if dry_run { "stay" } else { "stayed" }
+    );
     out
 }

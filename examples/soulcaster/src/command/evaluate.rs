@@ -45,7 +45,8 @@ pub(super) async fn eval(session: &Session, gold: &Path, pred: Option<&Path>) ->
     if labels.is_empty() {
         return Err(Error::invalid("eval", format!("{} has no labels", gold.display())));
     }
-    let place: HashMap<&str, usize> = labels.iter().enumerate().map(|(i, (id, _))| (id.as_str(), i)).collect();
+    let place: HashMap<&str, usize> =
+        labels.iter().enumerate().map(|(i, (id, _))| (id.as_str(), i)).collect();
     if place.len() < labels.len() {
         return Err(Error::invalid("eval", format!("an id occurs twice in {}", gold.display())));
     }
@@ -57,17 +58,32 @@ pub(super) async fn eval(session: &Session, gold: &Path, pred: Option<&Path>) ->
         Prediction::Groups(groups) => {
             let missing = labels.iter().filter(|(id, _)| !groups.contains_key(id)).count();
             if missing == labels.len() {
-                return Err(Error::invalid("eval", "none of the labelled ids was predicted; are these labels of other reports?"));
+                return Err(Error::invalid(
+                    "eval",
+                    "none of the labelled ids was predicted; are these labels of other reports?",
+                ));
             }
             if missing > 0 {
-                session.say(&format!("warning: {missing} labelled ids were not predicted; each counts as a group of its own"));
+                session.say(&format!(
+                    "warning: {missing} labelled ids were not predicted; each counts as a group of its own"
+                ));
             }
-            let judged = labels.iter().filter_map(|(id, label)| Some((label.as_ref()?, groups.get(id).and_then(Option::as_ref))));
+            let judged = labels
+                .iter()
+                .filter_map(|(id, label)| Some((label.as_ref()?, groups.get(id).and_then(Option::as_ref))));
             session.answer(&agreement(&judged.collect::<Vec<_>>()), agreed)?;
         }
         Prediction::Rankings(ranked) => {
-            let rows = |id: &String| ranked.get(id).into_iter().flatten().filter_map(|other| place.get(other.as_str()).copied()).collect();
-            let judged: Vec<(Option<&String>, Vec<usize>)> = labels.iter().map(|(id, label)| (label.as_ref(), rows(id))).collect();
+            let rows = |id: &String| {
+                ranked
+                    .get(id)
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|other| place.get(other.as_str()).copied())
+                    .collect()
+            };
+            let judged: Vec<(Option<&String>, Vec<usize>)> =
+                labels.iter().map(|(id, label)| (label.as_ref(), rows(id))).collect();
             session.answer(&retrieval(&judged), retrieved)?;
         }
     }
@@ -77,11 +93,19 @@ pub(super) async fn eval(session: &Session, gold: &Path, pred: Option<&Path>) ->
 fn agreed(found: &Agreement) -> String {
     let mut table = Table::new(&["MEASURE", "VALUE", "MEANING"]);
     let rows = [
-        ("pair_f1", found.pair_f1, format!("pairs: precision {:.3}, recall {:.3}", found.pair_p, found.pair_r)),
+        (
+            "pair_f1",
+            found.pair_f1,
+            format!("pairs: precision {:.3}, recall {:.3}", found.pair_p, found.pair_r),
+        ),
         ("b3_f1", found.b3_f1, format!("B-cubed: precision {:.3}, recall {:.3}", found.b3_p, found.b3_r)),
         ("ari", found.ari, "adjusted Rand index".to_owned()),
         ("v", found.v, "V-measure".to_owned()),
-        ("false_merge", found.false_merge, "reports in a group where another label has the majority".to_owned()),
+        (
+            "false_merge",
+            found.false_merge,
+            "reports in a group where another label has the majority".to_owned(),
+        ),
         ("missed_dup", found.missed_dup, "reports with a label of two or more that are alone".to_owned()),
     ];
     for (name, value, meaning) in rows {
@@ -123,10 +147,13 @@ fn predicted(path: &Path) -> Result<Prediction> {
         Some((text(&line.id)?, cluster, line.ranked.map(|ids| ids.iter().filter_map(text).collect())))
     })?;
     if rows.iter().any(|(_, _, ranked)| ranked.is_some()) {
-        return Ok(Prediction::Rankings(rows.into_iter().filter_map(|(id, _, ranked)| Some((id, ranked?))).collect()));
+        return Ok(Prediction::Rankings(
+            rows.into_iter().filter_map(|(id, _, ranked)| Some((id, ranked?))).collect(),
+        ));
     }
     let n = rows.len();
-    let groups: HashMap<String, Option<String>> = rows.into_iter().map(|(id, cluster, _)| (id, cluster)).collect();
+    let groups: HashMap<String, Option<String>> =
+        rows.into_iter().map(|(id, cluster, _)| (id, cluster)).collect();
     if groups.len() < n {
         return Err(Error::invalid("eval", format!("an id occurs twice in {}", path.display())));
     }
@@ -152,7 +179,8 @@ fn lines<L: for<'de> Deserialize<'de>, T>(path: &Path, read: impl Fn(L) -> Optio
         if line.trim().is_empty() {
             continue;
         }
-        let parsed: L = serde_json::from_str(&line).map_err(|e| refuse(at, format!("not a line of the kind wanted: {e}")))?;
+        let parsed: L = serde_json::from_str(&line)
+            .map_err(|e| refuse(at, format!("not a line of the kind wanted: {e}")))?;
         out.push(read(parsed).ok_or_else(|| refuse(at, "`id` must be a text or a number".into()))?);
     }
     Ok(out)

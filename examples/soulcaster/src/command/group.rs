@@ -8,8 +8,8 @@ use soulcaster_core::Result;
 use soulcaster_core::embedder::BuiltinEmbedder;
 use soulcaster_core::engine::rank::earlier;
 use soulcaster_core::engine::{self, GroupConfig, Place, Rules};
-use soulcaster_core::model::item::text_of;
 use soulcaster_core::model::head::Calibration;
+use soulcaster_core::model::item::text_of;
 use soulcaster_core::port::embed_rows;
 
 use crate::args::{Group, Mode, Nearest};
@@ -41,7 +41,10 @@ fn read(session: &Session, file: &PathBuf) -> Result<Reports> {
             if !seen.insert(id.clone()) {
                 repeated += 1;
                 if session.verbose {
-                    session.say(&format!("warning: {name}:{}: id {id} has been there before; left out", row.line));
+                    session.say(&format!(
+                        "warning: {name}:{}: id {id} has been there before; left out",
+                        row.line
+                    ));
                 }
                 continue;
             }
@@ -52,7 +55,10 @@ fn read(session: &Session, file: &PathBuf) -> Result<Reports> {
     }
     drop(progress);
     if repeated > 0 {
-        session.say(&format!("warning: {} with an id that was there before left out", count(repeated, "report")));
+        session.say(&format!(
+            "warning: {} with an id that was there before left out",
+            count(repeated, "report")
+        ));
     }
     intake.sum_up(session);
     Ok(Reports { ids, texts, faults: intake.faults })
@@ -139,8 +145,14 @@ pub(super) async fn nearest(session: &Session, args: &Nearest) -> Result<Outcome
         out.line(&Ranked { id, ranked })?;
     }
     out.finish()?;
-    let done =
-        Done { reports: reports.ids.len(), groups: None, unsure: None, calibration: None, refused: &reports.faults, out: &args.out };
+    let done = Done {
+        reports: reports.ids.len(),
+        groups: None,
+        unsure: None,
+        calibration: None,
+        refused: &reports.faults,
+        out: &args.out,
+    };
     finish(session, &done)
 }
 

@@ -1,7 +1,9 @@
 //! Looking things up: `clusters`, `show`, `items`, `explain`, `search`, `timeline`, `analyze`.
 
 use console::style;
-use soulcaster_core::flow::{Analysis, ClusterDetail, ClusterPage, ClusterQuery, Explanation, ItemPage, ItemQuery, PlacedItem};
+use soulcaster_core::flow::{
+    Analysis, ClusterDetail, ClusterPage, ClusterQuery, Explanation, ItemPage, ItemQuery, PlacedItem,
+};
 use soulcaster_core::model::{Cohesion, Cut, FeedbackItem, Verdict};
 use soulcaster_core::{Result, Soulcaster};
 
@@ -13,7 +15,10 @@ pub(super) async fn clusters(session: &Session, singles: bool, limit: usize) -> 
     let page = session.look()?.clusters(&session.project, &query).await?;
     session.answer(&page, |page| {
         if page.clusters.is_empty() {
-            return format!("no groups in project {} yet; `soulcaster triage FILE` makes some\n", session.project);
+            return format!(
+                "no groups in project {} yet; `soulcaster triage FILE` makes some\n",
+                session.project
+            );
         }
         cluster_table(page)
     })?;
@@ -36,7 +41,10 @@ pub(super) fn cluster_table(page: &ClusterPage) -> String {
     let mut out = table.render();
     let more = page.total.saturating_sub(page.clusters.len());
     if more > 0 {
-        out += &format!("{}\n", style(format!("… and {} more; `soulcaster clusters -n 0` lists all", number(more as u64))).dim());
+        out += &format!(
+            "{}\n",
+            style(format!("… and {} more; `soulcaster clusters -n 0` lists all", number(more as u64))).dim()
+        );
     }
     out
 }
@@ -64,7 +72,8 @@ fn shown(detail: &ClusterDetail, limit: usize) -> String {
         out += &plain(&format!("set apart by: {}", cluster.keywords.join(", ")));
         out.push('\n');
     }
-    let sources: Vec<String> = cluster.sources.iter().map(|(source, n)| format!("{source} {}", number(*n as u64))).collect();
+    let sources: Vec<String> =
+        cluster.sources.iter().map(|(source, n)| format!("{source} {}", number(*n as u64))).collect();
     out += &format!("{}\n", plain(&format!("sources: {}", sources.join(", "))));
     let lineage = &cluster.lineage;
     if let Some(from) = &lineage.split_from {
@@ -78,18 +87,27 @@ fn shown(detail: &ClusterDetail, limit: usize) -> String {
     out += &format!("\n{}", item_table(detail.items.iter().take(all)));
     out += &more(detail.items.len().saturating_sub(all), "`-n 0` shows all");
     if !detail.unsure.is_empty() {
-        out += &format!("\n{}\n{}", style("may belong here (`soulcaster confirm ITEM`, or `--no`):").bold(), item_table(detail.unsure.iter().take(all)));
+        out += &format!(
+            "\n{}\n{}",
+            style("may belong here (`soulcaster confirm ITEM`, or `--no`):").bold(),
+            item_table(detail.unsure.iter().take(all))
+        );
         out += &more(detail.unsure.len().saturating_sub(all), "`-n 0` shows all");
     }
     out
 }
 
 fn cohesion(cohesion: Cohesion) -> String {
-    format!("{:?} {:.2} ({:.2} to {:.2})", cohesion.tightness, cohesion.mean, cohesion.min, cohesion.max).to_lowercase()
+    format!("{:?} {:.2} ({:.2} to {:.2})", cohesion.tightness, cohesion.mean, cohesion.min, cohesion.max)
+        .to_lowercase()
 }
 
 fn more(n: usize, remedy: &str) -> String {
-    if n == 0 { String::new() } else { format!("{}\n", style(format!("… and {} more; {remedy}", number(n as u64))).dim()) }
+    if n == 0 {
+        String::new()
+    } else {
+        format!("{}\n", style(format!("… and {} more; {remedy}", number(n as u64))).dim())
+    }
 }
 
 /// What the source calls an item; its id here where the source gives none.
@@ -104,7 +122,13 @@ fn headline(item: &FeedbackItem) -> &str {
 fn item_table<'a>(items: impl Iterator<Item = &'a PlacedItem>) -> String {
     let mut table = Table::new(&["REPORT", "SOURCE", "SEEN", "DATE", "TITLE"]);
     for PlacedItem { item, .. } in items {
-        let cells = [name(item), item.source.clone(), number(item.occurrences), day(item.last_seen), headline(item).to_owned()];
+        let cells = [
+            name(item),
+            item.source.clone(),
+            number(item.occurrences),
+            day(item.last_seen),
+            headline(item).to_owned(),
+        ];
         table.row(cells);
     }
     table.render()
@@ -132,7 +156,8 @@ fn listed(page: &ItemPage, unsure: bool) -> String {
     if page.items.is_empty() {
         return "no such reports\n".to_owned();
     }
-    let mut table = Table::new(&["REPORT", "SOURCE", "DATE", if unsure { "MAYBE IN" } else { "GROUP" }, "TITLE"]);
+    let mut table =
+        Table::new(&["REPORT", "SOURCE", "DATE", if unsure { "MAYBE IN" } else { "GROUP" }, "TITLE"]);
     for placed in &page.items {
         let place = match &placed.verdict {
             None => "-".to_owned(),
@@ -162,7 +187,12 @@ fn explained(explanation: &Explanation) -> String {
     };
     if let Some(cluster) = &explanation.cluster {
         let what = if decision.verdict.cluster().is_some() { "in" } else { "perhaps in" };
-        out += &format!("{what} {} ({}): {}\n", cluster.id, count(cluster.size, "report"), plain(&cluster.title));
+        out += &format!(
+            "{what} {} ({}): {}\n",
+            cluster.id,
+            count(cluster.size, "report"),
+            plain(&cluster.title)
+        );
     }
     let evidence = &decision.evidence;
     out += &format!("{}\n", plain(&evidence.sentence(&decision.verdict)));
@@ -185,7 +215,12 @@ fn explained(explanation: &Explanation) -> String {
         out += &format!("\n{}", table.render());
     }
     for constraint in &explanation.corrections {
-        out += &format!("bound by {} of event {} on {}\n", constraint.id, constraint.event, moment(constraint.created_at));
+        out += &format!(
+            "bound by {} of event {} on {}\n",
+            constraint.id,
+            constraint.event,
+            moment(constraint.created_at)
+        );
     }
     let cut = match evidence.cut {
         Cut::Threshold(t) => format!("threshold {t:.2}"),
@@ -282,7 +317,11 @@ fn analyzed(analysis: &Analysis, titles: &Titles, limit: usize) -> String {
     }
     let mut out = table.render() + &more(analysis.clusters.len().saturating_sub(all), "`-n 0` shows all");
     if !analysis.suggestions.is_empty() {
-        out += &format!("\n{}\n{}", style("groups that look like one (`soulcaster cleanup --apply` merges them):").bold(), suggestions(analysis, titles));
+        out += &format!(
+            "\n{}\n{}",
+            style("groups that look like one (`soulcaster cleanup --apply` merges them):").bold(),
+            suggestions(analysis, titles)
+        );
     }
     out
 }
@@ -291,7 +330,12 @@ fn analyzed(analysis: &Analysis, titles: &Titles, limit: usize) -> String {
 fn suggestions(analysis: &Analysis, titles: &Titles) -> String {
     let mut table = Table::new(&["INTO", "FROM", "ALIKE", "TITLES"]);
     for pair in &analysis.suggestions {
-        let title = |id| titles.get(id).map(|title| console::truncate_str(&plain(title), 40, "…").into_owned()).unwrap_or_default();
+        let title = |id| {
+            titles
+                .get(id)
+                .map(|title| console::truncate_str(&plain(title), 40, "…").into_owned())
+                .unwrap_or_default()
+        };
         table.row([
             pair.into.to_string(),
             pair.from.to_string(),
@@ -311,7 +355,9 @@ pub(super) async fn proposals(session: &Session) -> Result<()> {
         if pairs.is_empty() {
             return "no two groups look like one\n".to_owned();
         }
-        let hint = style("`soulcaster cleanup --apply` merges them, best first; `soulcaster undo` takes it back").dim();
+        let hint =
+            style("`soulcaster cleanup --apply` merges them, best first; `soulcaster undo` takes it back")
+                .dim();
         format!("{}{hint}\n", suggestions(&analysis, &titles))
     })
 }

@@ -22,9 +22,9 @@ pub(crate) fn run(args: Args) -> Result<Outcome> {
         output::print(&String::from_utf8_lossy(&script))?;
         return Ok(Outcome::Done);
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .map_err(|e| Error::new(ErrorKind::Unavailable, "start", "the system gives no resources to run").with_source(e))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|e| {
+        Error::new(ErrorKind::Unavailable, "start", "the system gives no resources to run").with_source(e)
+    })?;
     runtime.block_on(dispatch(&Session::new(args.global)?, args.command))
 }
 
@@ -36,7 +36,9 @@ async fn dispatch(session: &Session, command: Command) -> Result<Outcome> {
         Command::Nearest(args) => group::nearest(session, &args).await,
         Command::Clusters { singles, limit } => look::clusters(session, singles, limit).await,
         Command::Show { cluster, limit } => look::show(session, &cluster, limit).await,
-        Command::Items { cluster, source, unsure, limit } => look::items(session, cluster.as_deref(), source, unsure, limit).await,
+        Command::Items { cluster, source, unsure, limit } => {
+            look::items(session, cluster.as_deref(), source, unsure, limit).await
+        }
         Command::Explain { item } => look::explain(session, &item).await,
         Command::Search { text, limit } => look::search(session, &text.join(" "), limit).await,
         Command::Timeline { limit } => look::timeline(session, limit).await,

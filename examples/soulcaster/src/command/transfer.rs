@@ -29,7 +29,8 @@ pub(super) async fn import(session: &Session, file: &Path) -> Result<Outcome> {
     let soulcaster = session.open_or_make()?;
     let report = soulcaster.import(&session.project, lines).await?;
     session.answer(&report, |report| {
-        let (items, clusters, events) = (count(report.items, "report"), count(report.clusters, "cluster"), count(report.events, "event"));
+        let (items, clusters, events) =
+            (count(report.items, "report"), count(report.clusters, "cluster"), count(report.events, "event"));
         format!("{items}, {clusters}, {events} imported into project {}\n", session.project)
     })?;
     Ok(Outcome::Done)
@@ -67,8 +68,12 @@ pub(super) async fn doctor(session: &Session) -> Result<Outcome> {
     if faults.is_empty() {
         for project in soulcaster.store().projects().await? {
             _progress.set(format!("checking project {project}"));
-            let items = soulcaster.items(&project, &ItemQuery { limit: 1, ..ItemQuery::default() }).await?.total;
-            let groups = soulcaster.clusters(&project, &ClusterQuery { limit: 1, ..ClusterQuery::default() }).await?.total;
+            let items =
+                soulcaster.items(&project, &ItemQuery { limit: 1, ..ItemQuery::default() }).await?.total;
+            let groups = soulcaster
+                .clusters(&project, &ClusterQuery { limit: 1, ..ClusterQuery::default() })
+                .await?
+                .total;
             let findings = soulcaster.check(&project).await?;
             projects.push(Checked { project, items, groups, findings });
         }
@@ -83,7 +88,8 @@ pub(super) async fn doctor(session: &Session) -> Result<Outcome> {
         projects,
     };
     session.answer(&health, diagnosis)?;
-    let is_well = health.faults.is_empty() && health.projects.iter().flat_map(|p| &p.findings).all(|finding| !finding.fault);
+    let is_well = health.faults.is_empty()
+        && health.projects.iter().flat_map(|p| &p.findings).all(|finding| !finding.fault);
     Ok(if is_well { Outcome::Done } else { Outcome::Faults })
 }
 
@@ -96,7 +102,12 @@ fn diagnosis(health: &Health) -> String {
         out += &format!("  {} {}\n", mark(true), plain(fault));
     }
     for checked in &health.projects {
-        out += &format!("project {}: {}, {}\n", plain(checked.project.as_str()), count(checked.items, "report"), count(checked.groups, "group"));
+        out += &format!(
+            "project {}: {}, {}\n",
+            plain(checked.project.as_str()),
+            count(checked.items, "report"),
+            count(checked.groups, "group")
+        );
         for finding in &checked.findings {
             out += &format!("  {} {}\n", mark(finding.fault), plain(&finding.message));
         }

@@ -107,8 +107,16 @@ fn text(session: &Session, answer: &Answer<'_>) -> String {
         out += &format!("\n{}", cluster_table(&answer.page));
     }
     match answer.report {
-        Some(path) => out += &format!("\n{} {}\n", style("report:").bold(), plain(&path.display().to_string())),
-        None => out += &format!("\n{}\n", style("`soulcaster report` writes a page to look at; `soulcaster show ID` shows one group").dim()),
+        Some(path) => {
+            out += &format!("\n{} {}\n", style("report:").bold(), plain(&path.display().to_string()));
+        }
+        None => {
+            out += &format!(
+                "\n{}\n",
+                style("`soulcaster report` writes a page to look at; `soulcaster show ID` shows one group")
+                    .dim()
+            );
+        }
     }
     out
 }
@@ -121,7 +129,9 @@ pub(super) async fn report(session: &Session, out: &PathBuf) -> Result<Outcome> 
         report: &'a Path,
     }
     if out.as_os_str() != "-" {
-        session.answer(&Written { report: out }, |written| format!("{}\n", plain(&written.report.display().to_string())))?;
+        session.answer(&Written { report: out }, |written| {
+            format!("{}\n", plain(&written.report.display().to_string()))
+        })?;
     }
     Ok(Outcome::Done)
 }
@@ -130,8 +140,9 @@ pub(super) async fn report(session: &Session, out: &PathBuf) -> Result<Outcome> 
 async fn write_page(session: &Session, soulcaster: &Soulcaster, mut out: Output) -> Result<()> {
     let _progress = session.progress("drawing the report");
     let overview = soulcaster.overview(&session.project, &OverviewOptions::default(), session.now).await?;
-    let data = serde_json::to_string(&overview)
-        .map_err(|e| Error::new(ErrorKind::Unexpected, "report", "the overview has no JSON form").with_source(e))?;
+    let data = serde_json::to_string(&overview).map_err(|e| {
+        Error::new(ErrorKind::Unexpected, "report", "the overview has no JSON form").with_source(e)
+    })?;
     let (before, after) = PAGE.split_once(MARK).unwrap_or((PAGE, ""));
     out.write(before)?;
     out.write(&inert(&data))?;
@@ -157,7 +168,8 @@ mod tests {
 
     #[test]
     fn a_report_cannot_leave_its_place_in_the_page() {
-        let hostile = serde_json::to_string("</script><script>alert(1)</script>&amp;\u{2028}").expect("a string has a JSON form");
+        let hostile = serde_json::to_string("</script><script>alert(1)</script>&amp;\u{2028}")
+            .expect("a string has a JSON form");
         let safe = inert(&hostile);
         assert!(!safe.contains(['<', '>', '&', '\u{2028}']), "{safe}");
         assert_eq!(serde_json::from_str::<String>(&safe).ok(), serde_json::from_str(&hostile).ok());
