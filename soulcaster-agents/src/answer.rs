@@ -4,7 +4,7 @@ use reqwest::{Response, StatusCode};
 use serde_json::Value;
 use soulcaster_core::ErrorKind;
 
-use crate::secret::Secret;
+use soulcaster_core::Secret;
 
 /// Characters of a server's message that go into an error.
 const MESSAGE_CHARS: usize = 300;

@@ -12,7 +12,5 @@ mod answer;
 mod endpoint;
 pub mod openai;
 mod retry;
-mod secret;
 
 pub use openai::OpenAiEmbedder;
-pub use secret::Secret;

@@ -71,12 +71,12 @@ const COMPONENT_BYTES: usize = 64;
 /// nothing at all when it quotes a text.
 ///
 /// ```no_run
-/// # async fn run() -> soulcaster_core::Result<()> {
-/// use soulcaster_agents::{OpenAiEmbedder, Secret};
-/// use soulcaster_core::port::Embedder;
+/// # async fn run(key: String) -> soulcaster_core::Result<()> {
+/// use soulcaster_agents::OpenAiEmbedder;
+/// use soulcaster_core::{Secret, port::Embedder};
 ///
 /// let remote = OpenAiEmbedder::builder("text-embedding-3-small", 1536)
-///     .key(Secret::from_env("OPENAI_API_KEY")?)
+///     .key(Secret::new(key))
 ///     .build()?;
 /// let local = OpenAiEmbedder::builder("nomic-embed-text", 768)
 ///     .base_url("http://localhost:11434/v1")

@@ -20,10 +20,12 @@ pub mod id;
 pub mod memory;
 pub mod model;
 pub mod port;
+mod secret;
 mod soulcaster;
 #[cfg(feature = "testing")]
 pub mod testing;
 
 pub use error::{Error, ErrorKind, Result};
 pub use id::{ClusterId, ConstraintId, EventId, FeedbackId, ProjectId};
+pub use secret::Secret;
 pub use soulcaster::{Builder, Soulcaster};

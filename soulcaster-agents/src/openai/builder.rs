@@ -8,7 +8,7 @@ use soulcaster_core::{Error, ErrorKind, Result};
 
 use super::{BATCH_BYTES, BATCH_TEXTS, OpenAiEmbedder, TEXT_BYTES};
 use crate::endpoint::Endpoint;
-use crate::secret::Secret;
+use soulcaster_core::Secret;
 
 const OPERATION: &str = "openai.build";
 
@@ -50,8 +50,7 @@ impl Builder {
         self
     }
 
-    /// The key, sent as bearer token. Local servers often need none; it is never looked up anywhere, see
-    /// [`Secret::from_env`].
+    /// The key, sent as bearer token. Local servers often need none; it is never looked up anywhere.
     #[must_use]
     pub fn key(mut self, key: Secret) -> Self {
         self.key = Some(key);

@@ -85,6 +85,8 @@ pub struct Inbound {
     pub metadata: Map<String, Value>,
     /// When it happened, if the source says.
     pub occurred_at: Option<DateTime<Utc>>,
+    /// When the source last changed it, if that is later: orders its versions, whatever order they arrive in.
+    pub updated_at: Option<DateTime<Utc>>,
     /// How sure the sender is.
     pub auth_strength: AuthStrength,
     /// The bytes as they came.
@@ -162,11 +164,17 @@ impl Inbound {
         FeedbackId::from(id)
     }
 
+    /// When this version of it was: the latest time that the source gives.
+    #[must_use]
+    pub fn seen_at(&self) -> Option<DateTime<Utc>> {
+        self.updated_at.max(self.occurred_at)
+    }
+
     /// A name for this very delivery: equal for a redelivery, different for another occurrence.
     #[must_use]
     pub fn occurrence(&self) -> String {
         let severity = self.severity.map_or(0u8, |s| s as u8 + 1);
-        let time = self.occurred_at.map_or(i64::MIN, |t| t.timestamp_micros());
+        let time = self.seen_at().map_or(i64::MIN, |t| t.timestamp_micros());
         let mut parts: Vec<&[u8]> = vec![self.title.as_bytes(), self.body.as_bytes()];
         let (time, severity, metadata) =
             (time.to_le_bytes(), [severity], serde_json::to_vec(&self.metadata).unwrap_or_default());
@@ -238,6 +246,7 @@ impl FeedbackItem {
         Self {
             id: inbound.feedback_id(project),
             occurrence: inbound.occurrence(),
+            last_seen: inbound.seen_at().unwrap_or(now),
             project_id: project.clone(),
             source: inbound.source,
             external_id: inbound.external_id,
@@ -251,7 +260,6 @@ impl FeedbackItem {
             occurred_at: inbound.occurred_at,
             received_at: now,
             occurrences: 1,
-            last_seen: inbound.occurred_at.unwrap_or(now),
             auth_strength: inbound.auth_strength,
             raw_payload: inbound.raw_payload,
         }
@@ -261,9 +269,9 @@ impl FeedbackItem {
     /// without a time of its own is as late as it arrives.
     pub fn absorb(&mut self, inbound: Inbound, now: DateTime<Utc>) {
         self.occurrences += 1;
-        let seen = inbound.occurred_at.unwrap_or(now);
+        let seen = inbound.seen_at().unwrap_or(now);
         let occurrence = inbound.occurrence();
-        let wins_tie = inbound.occurred_at.is_none() || occurrence >= self.occurrence;
+        let wins_tie = inbound.seen_at().is_none() || occurrence >= self.occurrence;
         if seen > self.last_seen || (seen == self.last_seen && wins_tie) {
             self.title = inbound.title;
             self.body = inbound.body;

@@ -15,5 +15,5 @@ pub use agent::{
 pub use embedder::{Embedder, EmbedderId, Embedding, embed_rows};
 pub use index::{Hit, VectorIndex};
 pub use language::{Completion, LanguageModel, Prompt};
-pub use source::{Batch, Delivery, Rejected, Source, Webhook};
+pub use source::{Batch, Decoded, Delivery, Ignored, Rejected, Source, Webhook};
 pub use store::{Change, Document, Expect, Key, Order, Page, Query, Record, Store, Stored, Write};

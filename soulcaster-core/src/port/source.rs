@@ -43,12 +43,65 @@ pub trait Source: Send {
 /// A delivery pushed by a vendor.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Delivery {
-    /// Header names, lower case, with their values.
+    /// Header names with their values; case does not count in names.
     pub headers: Vec<(String, String)>,
     /// The path and query it was sent to.
     pub path: String,
     /// The body, byte for byte.
     pub body: Vec<u8>,
+}
+
+impl Delivery {
+    /// The value of the first header of that `name`.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// What an authentic delivery holds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Decoded {
+    /// Its reports, at least one: all of them are kept or none.
+    Reports(Vec<Inbound>),
+    /// Nothing to keep.
+    Ignored(Ignored),
+    /// The sender wants this answered before it delivers, such as a challenge echoed.
+    Handshake {
+        /// The media type of the answer.
+        content_type: &'static str,
+        /// The answer.
+        body: Vec<u8>,
+    },
+}
+
+/// Why an authentic delivery holds nothing to keep.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case", tag = "reason")]
+#[non_exhaustive]
+pub enum Ignored {
+    /// The sender tests the connection.
+    Ping,
+    /// An event that no report is made of.
+    UnknownEvent {
+        /// Its name, as the vendor has it.
+        event: String,
+    },
+    /// A known event about something that is no report, such as a pull request.
+    NotAReport {
+        /// What it is.
+        what: String,
+    },
+    /// The source's settings leave it out.
+    Filtered {
+        /// Which setting.
+        setting: String,
+    },
+    /// A delivery without content.
+    Empty,
 }
 
 /// Verifies and reads a vendor's deliveries in one call, so that nobody can skip the check.
@@ -57,6 +110,8 @@ pub struct Delivery {
 /// - Pure: the same delivery at the same time gives the same answer.
 /// - A delivery that fails verification is `Unauthorized` and is not parsed.
 /// - All of its reports or none.
+/// - An authentic event of an unknown kind is [`Ignored`], not an error: vendors add events, and an error makes
+///   many of them stop delivering.
 pub trait Webhook: Send + Sync {
     /// The name that items carry as their source.
     fn name(&self) -> &str;
@@ -65,5 +120,5 @@ pub trait Webhook: Send + Sync {
     ///
     /// # Errors
     /// `Unauthorized` when verification fails, `Invalid` when it is not what the vendor sends.
-    fn decode(&self, delivery: &Delivery, now: chrono::DateTime<chrono::Utc>) -> Result<Vec<Inbound>>;
+    fn decode(&self, delivery: &Delivery, now: chrono::DateTime<chrono::Utc>) -> Result<Decoded>;
 }
