@@ -78,6 +78,17 @@ impl Soulcaster {
             .collect();
         let mean = |c: &ClusterAnalysis| c.cohesion.map_or(1.0, |cohesion| cohesion.mean);
         clusters.sort_by(|a, b| mean(a).total_cmp(&mean(b)).then_with(|| a.cluster.cmp(&b.cluster)));
+        let suggestions = self.suggestions(project, &material).await?;
+        Ok(Analysis { clusters, suggestions })
+    }
+
+    /// Pairs of clusters that look like one and that no correction keeps apart, most alike first.
+    pub(crate) async fn suggestions(
+        &self,
+        project: &ProjectId,
+        material: &Material,
+    ) -> Result<Vec<Suggestion>> {
+        let (ids, groups) = groups(material);
         let constraints = self.load_constraints(project).await?;
         let (rules, _) = rules(&constraints, &material.row_of, material.items.len());
         let centred = crate::engine::neighbours::mean(material.vectors.view());
@@ -92,7 +103,7 @@ impl Soulcaster {
                 Suggestion { into, from, similarity: pair.between, ratio: pair.ratio }
             })
             .collect();
-        Ok(Analysis { clusters, suggestions })
+        Ok(suggestions)
     }
 
     /// Merges the suggested pairs, best first; a cluster takes part in one merge at most. One event, undone

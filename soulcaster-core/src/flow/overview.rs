@@ -199,13 +199,16 @@ impl Soulcaster {
         now: DateTime<Utc>,
     ) -> Result<Overview> {
         let base = self.base(project).await?;
-        let items: Vec<FeedbackItem> = self.store.read_all(project, &Query::all::<FeedbackItem>()).await?;
-        let decisions: Vec<Decision> = self.store.read_all(project, &Query::all::<Decision>()).await?;
+        let mut material = self.load_all(project).await?;
+        let merges = self.suggestions(project, &material).await?;
+        let items = std::mem::take(&mut material.items);
+        let decisions: Vec<Decision> =
+            std::mem::take(&mut material.decisions).into_iter().flatten().collect();
+        drop(material);
         let query =
             Query { order: Order::Sort, blobs: true, limit: options.groups, ..Query::all::<Cluster>() };
         let clusters: Vec<Cluster> = self.store.read_all(project, &query.with("kind", "group")).await?;
         let groups = self.store.count(project, &Query::all::<Cluster>().with("kind", "group")).await?;
-        let merges = self.analyze(project).await?.suggestions;
         let decided: HashMap<&FeedbackId, &Decision> = decisions.iter().map(|d| (&d.item_id, d)).collect();
         let by_id: HashMap<&FeedbackId, &FeedbackItem> = items.iter().map(|item| (&item.id, item)).collect();
         let mut titles: HashMap<ClusterId, String> =
