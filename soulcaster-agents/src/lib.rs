@@ -3,7 +3,6 @@
 //! | what | where |
 //! | --- | --- |
 //! | turn texts into vectors over an OpenAI-compatible endpoint | [`OpenAiEmbedder`] |
-//! | hold a key that no log shows | [`Secret`] |
 //!
 //! Everything here is behind a port of [`soulcaster_core::port`]; the engine never sees which one it talks to.
 //! Nothing here is used unless a program makes it: the engine alone stays offline.
