@@ -15,6 +15,7 @@ use rayon::prelude::*;
 
 use crate::engine::community::renumber;
 use crate::engine::product::{blocks, strips};
+use crate::engine::roots::Roots;
 use crate::engine::rules::Rules;
 
 /// Groups `rows` by average linkage, merging while the mean cosine of two groups is at least
@@ -228,32 +229,6 @@ fn merge(
         groups[a as usize].near = near;
     }
     joined
-}
-
-/// Disjoint sets; the root of a set is its lowest member.
-pub(crate) struct Roots(Vec<usize>);
-
-impl Roots {
-    pub(crate) fn new(n: usize) -> Self {
-        Self((0..n).collect())
-    }
-
-    pub(crate) fn find(&mut self, i: usize) -> usize {
-        let mut root = i;
-        while self.0[root] != root {
-            root = self.0[root];
-        }
-        let mut at = i;
-        while self.0[at] != root {
-            at = std::mem::replace(&mut self.0[at], root);
-        }
-        root
-    }
-
-    pub(crate) fn join(&mut self, a: usize, b: usize) {
-        let (a, b) = (self.find(a), self.find(b));
-        self.0[a.max(b)] = a.min(b);
-    }
 }
 
 #[cfg(test)]

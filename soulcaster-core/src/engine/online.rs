@@ -8,11 +8,10 @@ use std::collections::HashMap;
 use ndarray::{ArrayView2, Axis};
 
 use crate::engine::config::{Algorithm, GroupConfig, Tuning};
-use crate::engine::group::{
-    DUPLICATE_OFFSET, Grouping, NEAREST, Near, Place, Placement, density_of, group, shape, sizes, support,
-};
+use crate::engine::group::{DUPLICATE_OFFSET, density_of, group, shape, sizes, support};
 use crate::engine::lexical::{Lexicon, dot};
 use crate::engine::neighbours::{Selection, centre, centre_row, density, mean, nearest};
+use crate::engine::placement::{Grouping, NEAREST, Near, Place, Placement};
 use crate::engine::rules::Rules;
 use crate::engine::template::Templates;
 use crate::error::{Error, Result};

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::engine::community::renumber;
-use crate::engine::linkage::Roots;
+use crate::engine::roots::Roots;
 
 /// Must-link and cannot-link constraints over rows.
 #[derive(Debug, Clone, Default, PartialEq)]

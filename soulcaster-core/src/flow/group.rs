@@ -6,10 +6,10 @@ use chrono::{DateTime, Utc};
 use ndarray::Axis;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::group::{Grouping, Place, Placement, group};
+use crate::engine::group::group;
 use crate::engine::identity::match_groups;
 use crate::engine::online::GROWTH;
-use crate::engine::{Algorithm, Online};
+use crate::engine::{Algorithm, Grouping, Online, Place, Placement};
 use crate::error::{ErrorKind, Result};
 use crate::flow::ingest::TRIES;
 use crate::flow::load::{Material, rules};

@@ -1,5 +1,6 @@
 //! The flows: each loads, asks the engine once, commits once.
 
+pub(crate) mod binding;
 pub mod cleanup;
 pub mod correct;
 pub mod group;
@@ -9,15 +10,16 @@ pub(crate) mod load;
 pub mod overview;
 pub mod portable;
 pub mod query;
+pub mod search;
 pub(crate) mod settle;
 pub mod undo;
+pub mod view;
 
 pub use cleanup::{Analysis, ClusterAnalysis, Suggestion};
 pub use group::{Diff, GroupReport};
 pub use health::Finding;
 pub use ingest::IngestReport;
-pub use overview::{Counts, Example, GroupView, MergeView, Overview, OverviewOptions, UnsureView};
 pub use portable::ImportReport;
-pub use query::{
-    ClusterDetail, ClusterPage, ClusterQuery, Explanation, Found, ItemPage, ItemQuery, PlacedItem,
-};
+pub use query::{ClusterDetail, ClusterPage, ClusterQuery, Explanation, ItemPage, ItemQuery, PlacedItem};
+pub use search::Found;
+pub use view::{Counts, Example, GroupView, MergeView, Overview, OverviewOptions, UnsureView};

@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::words::words;
 use crate::error::{Error, Result};
 use crate::id::{ClusterId, ConstraintId, FeedbackId, ProjectId};
 use crate::model::cluster::Cluster;
@@ -10,7 +9,6 @@ use crate::model::constraint::Constraint;
 use crate::model::decision::{Decision, Verdict};
 use crate::model::event::TimelineEvent;
 use crate::model::item::FeedbackItem;
-use crate::model::vector::StoredVector;
 use crate::port::store::{Key, Order, Query, Stored};
 use crate::soulcaster::Soulcaster;
 
@@ -106,18 +104,6 @@ pub struct Explanation {
     pub runner_up: Option<Cluster>,
     /// Corrections that name it.
     pub corrections: Vec<Constraint>,
-}
-
-/// An item that was searched for.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Found {
-    /// The item and where it is.
-    #[serde(flatten)]
-    pub item: PlacedItem,
-    /// Cosine of the vectors, -1 to 1; absent when only words matched.
-    pub dense: Option<f32>,
-    /// Whether words of the query are in it.
-    pub lexical: bool,
 }
 
 impl Soulcaster {
@@ -251,51 +237,6 @@ impl Soulcaster {
         Ok(self.load_named(project, &[id]).await?.into_values().next().map(|(cluster, _)| cluster))
     }
 
-    /// Items about `text`: by meaning and by words, fused by reciprocal rank (Cormack et al. 2009).
-    ///
-    /// # Errors
-    /// Those of the store, the index and the embedder; `Invalid` for an empty text.
-    pub async fn search(&self, project: &ProjectId, text: &str, limit: usize) -> Result<Vec<Found>> {
-        if text.trim().is_empty() {
-            return Err(Error::invalid("search", "give some words to search for"));
-        }
-        self.base(project).await?;
-        self.catch_up(project).await?;
-        let pool = limit.saturating_mul(4).max(50);
-        let Some(query) = self.embedder.embed(&[text.to_owned()]).await?.pop() else { return Ok(Vec::new()) };
-        let dense = self.index.search(project, &query, pool).await?;
-        let words: Vec<String> = words(text).collect();
-        let text = if words.is_empty() { text.to_owned() } else { words.join(" ") };
-        let lexical =
-            Query { text: Some(text), order: Order::Relevance, limit: pool, ..Query::all::<FeedbackItem>() };
-        let lexical = self.store.list(project, &lexical).await?.records;
-        let mut scored: Vec<(FeedbackId, f64, Option<f32>, bool)> = Vec::new();
-        let rank = |at: usize| 1.0 / (60.0 + at as f64);
-        for (at, hit) in dense.into_iter().enumerate() {
-            scored.push((hit.item, rank(at), Some(hit.score), false));
-        }
-        for (at, stored) in lexical.into_iter().enumerate() {
-            match scored.iter_mut().find(|(id, ..)| id.as_str() == stored.id) {
-                Some((_, score, _, lexical)) => {
-                    *score += rank(at);
-                    *lexical = true;
-                }
-                None => scored.push((FeedbackId::from(stored.id), rank(at), None, true)),
-            }
-        }
-        scored.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        scored.truncate(limit);
-        let ids: Vec<FeedbackId> = scored.iter().map(|(id, ..)| id.clone()).collect();
-        let items = self.placed(project, &ids).await?;
-        Ok(items
-            .into_iter()
-            .filter_map(|item| {
-                let (_, _, dense, lexical) = scored.iter().find(|(id, ..)| *id == item.item.id)?;
-                Some(Found { dense: *dense, lexical: *lexical, item })
-            })
-            .collect())
-    }
-
     /// The timeline, latest first, at most `limit` events (0 for all).
     ///
     /// # Errors
@@ -334,34 +275,6 @@ impl Soulcaster {
                 Ok(PlacedItem { item, verdict })
             })
             .collect()
-    }
-
-    /// Brings the index up to the store: what was embedded since the last look is added, what is gone removed.
-    pub(crate) async fn catch_up(&self, project: &ProjectId) -> Result<()> {
-        let since = {
-            let indexed = self.indexed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            indexed.get(project).copied().unwrap_or(0)
-        };
-        let query = Query { changed_after: Some(since), blobs: true, ..Query::all::<StoredVector>() };
-        let changed = self.store.list(project, &query).await?.records;
-        let Some(last) = changed.iter().map(|stored| stored.version).max() else { return Ok(()) };
-        let (mut points, mut gone) = (Vec::new(), Vec::new());
-        for stored in changed {
-            if stored.is_deleted() {
-                gone.push(FeedbackId::from(stored.id));
-                continue;
-            }
-            let vector: StoredVector = stored.decode()?;
-            if let Some(embedding) = vector.embedding {
-                points.push((vector.item_id, embedding));
-            }
-        }
-        self.index.upsert(project, points).await?;
-        self.index.remove(project, &gone).await?;
-        let mut indexed = self.indexed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let seen = indexed.entry(project.clone()).or_insert(0);
-        *seen = last.max(*seen);
-        Ok(())
     }
 
     /// The one item that `name` means: its id, the beginning of it, or the source's own id.

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use chrono::{DateTime, Utc};
 
 use crate::error::{Error, Result};
-use crate::flow::correct::{broken, verdicts};
+use crate::flow::binding::{broken, verdicts};
 use crate::flow::settle::Change;
 use crate::id::{ClusterId, FeedbackId, ProjectId};
 use crate::model::constraint::Constraint;

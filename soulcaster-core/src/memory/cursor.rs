@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::error::{Error, Result};
-use crate::memory::text::{self, Relevance};
+use crate::memory::text::{self, Match, Relevance};
 use crate::port::store::{Order, Query};
 
 /// Where a page ended: the text of [`Page::next`](crate::port::Page::next) and [`Query::after`].
@@ -63,6 +63,29 @@ impl Cursor {
             _ => return None,
         };
         part().is_none().then_some(cursor)
+    }
+}
+
+impl Relevance {
+    /// The page of `matches` after (score, created), best first, equal ones as they arrived; `limit` 0 for
+    /// all. Gives what each was created at, and where the page ended if more follow.
+    #[must_use]
+    pub fn page(
+        self,
+        matches: &[Match],
+        after: Option<(f64, u64)>,
+        limit: usize,
+    ) -> (Vec<u64>, Option<Cursor>) {
+        let best_first = |a: &(f64, u64), b: &(f64, u64)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
+        let mut scored: Vec<(f64, u64)> = matches.iter().map(|hit| (self.score(hit), hit.created)).collect();
+        scored.retain(|hit| after.as_ref().is_none_or(|after| best_first(after, hit).is_lt()));
+        scored.sort_unstable_by(best_first);
+        let mut next = None;
+        if limit > 0 && scored.len() > limit {
+            scored.truncate(limit);
+            next = scored.last().map(|(score, created)| Cursor::Relevance(self, *score, *created));
+        }
+        (scored.into_iter().map(|(_, created)| created).collect(), next)
     }
 }
 
