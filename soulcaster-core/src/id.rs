@@ -74,11 +74,24 @@ id!(
 pub struct ProjectId(String);
 
 impl ProjectId {
-    /// Checks and makes a project id: 1 to 128 characters, none of them a control character or a blank.
+    /// Checks and makes a project id: 1 to 128 characters, none of them a control character or a blank, the
+    /// first not `_`.
     ///
     /// # Errors
     /// `Invalid` with the reason.
     pub fn new(id: impl Into<String>) -> Result<Self> {
+        let id = Self::restore(id)?;
+        if id.0.starts_with('_') {
+            return Err(Error::invalid("project.id", "a project id does not begin with an underscore"));
+        }
+        Ok(id)
+    }
+
+    /// Takes back the id of a project that a store keeps: also of the engine's own, which begins with `_`.
+    ///
+    /// # Errors
+    /// `Invalid` with the reason.
+    pub fn restore(id: impl Into<String>) -> Result<Self> {
         let id = id.into();
         let length = id.chars().count();
         if length == 0 || length > 128 {
@@ -91,6 +104,11 @@ impl ProjectId {
             return Err(Error::invalid("project.id", "a project id has no blanks or control characters"));
         }
         Ok(Self(id))
+    }
+
+    /// Where records live that belong to no project, such as keys. No user can name it.
+    pub(crate) fn system() -> Self {
+        Self("_system".to_owned())
     }
 
     /// The id as text.
@@ -157,7 +175,7 @@ mod tests {
 
     #[test]
     fn project_ids_are_checked() {
-        for bad in ["", "a b", "a\nb", "\u{7}"] {
+        for bad in ["", "a b", "a\nb", "\u{7}", "_system"] {
             assert!(ProjectId::new(bad).is_err(), "{bad:?}");
         }
         assert!(ProjectId::new("x".repeat(129)).is_err());

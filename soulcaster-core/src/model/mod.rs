@@ -6,6 +6,7 @@ pub mod decision;
 pub mod event;
 pub mod head;
 pub mod item;
+pub mod key;
 pub mod vector;
 
 pub use cluster::{Cluster, ClusterStatus, Cohesion, Lineage, Tightness};
@@ -14,4 +15,5 @@ pub use decision::{Cut, Decision, Evidence, Neighbour, Regime, RunnerUp, Scores,
 pub use event::{EventKind, Move, TimelineEvent};
 pub use head::{Calibration, Head};
 pub use item::{AuthStrength, FeedbackItem, Inbound, Severity};
+pub use key::{ApiKey, Scope};
 pub use vector::StoredVector;

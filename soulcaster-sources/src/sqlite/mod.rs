@@ -256,7 +256,7 @@ impl Store for SqliteStore {
 
     async fn projects(&self) -> Result<Vec<ProjectId>> {
         let names = self.read("sqlite.projects", reader::projects)?;
-        names.into_iter().map(ProjectId::new).collect()
+        names.into_iter().map(ProjectId::restore).collect()
     }
 }
 

@@ -66,7 +66,7 @@ pub(super) async fn doctor(session: &Session) -> Result<Outcome> {
     let soulcaster = Soulcaster::builder(store).build()?;
     let mut projects = Vec::new();
     if faults.is_empty() {
-        for project in soulcaster.store().projects().await? {
+        for project in soulcaster.projects().await? {
             _progress.set(format!("checking project {project}"));
             let items =
                 soulcaster.items(&project, &ItemQuery { limit: 1, ..ItemQuery::default() }).await?.total;
