@@ -1,9 +1,9 @@
 //! What a group looks like: its centre, its most telling members, how alike they are, who does not fit, and
 //! which groups look like one.
 
-use ndarray::ArrayView2;
-use rayon::prelude::*;
+use ndarray::{Array2, ArrayView2};
 
+use crate::engine::product::{blocks, strips};
 use crate::model::cluster::{Cohesion, Tightness};
 use crate::port::embedder::Embedding;
 
@@ -165,18 +165,31 @@ pub fn twins(rows: ArrayView2<'_, f32>, groups: &[Vec<usize>], ratio: f64) -> Ve
             Sum { group, size, sum, within }
         })
         .collect();
-    let mut found: Vec<Twins> = (0..sums.len())
-        .into_par_iter()
-        .flat_map_iter(|j| {
-            let y = &sums[j];
-            sums[..j].iter().filter_map(move |x| {
-                let dot: f64 = x.sum.iter().zip(&y.sum).map(|(a, b)| a * b).sum();
-                let between = dot / (x.size * y.size);
-                let found = between / x.within.min(y.within).max(0.05);
-                (found >= ratio).then_some(Twins { a: x.group, b: y.group, between, ratio: found })
-            })
-        })
-        .collect();
+    // A product in `f32` is near enough to leave out what is far off; what is left is looked at exactly.
+    const SLACK: f64 = 0.01;
+    #[allow(clippy::cast_possible_truncation)]
+    let means =
+        Array2::from_shape_fn((sums.len(), rows.ncols()), |(i, j)| (sums[i].sum[j] / sums[i].size) as f32);
+    let mut found: Vec<Twins> = blocks(sums.len(), |block| {
+        let mut found = Vec::new();
+        strips(means.view(), block.clone(), block.end, |left, products| {
+            for (y, near) in sums[block.clone()].iter().zip(products.outer_iter()) {
+                for (x, near) in sums[left..block.end].iter().zip(near).take_while(|(x, _)| x.group < y.group)
+                {
+                    let least = x.within.min(y.within).max(0.05);
+                    if f64::from(*near) < ratio * least - SLACK {
+                        continue;
+                    }
+                    let dot: f64 = x.sum.iter().zip(&y.sum).map(|(a, b)| a * b).sum();
+                    let between = dot / (x.size * y.size);
+                    if between / least >= ratio {
+                        found.push(Twins { a: x.group, b: y.group, between, ratio: between / least });
+                    }
+                }
+            }
+        });
+        found
+    });
     found.sort_by(|x, y| y.ratio.total_cmp(&x.ratio).then((x.a, x.b).cmp(&(y.a, y.b))));
     found
 }

@@ -169,7 +169,7 @@ impl Soulcaster {
             let wanted = match &query.cluster {
                 Some(cluster) => Query::all::<Decision>()
                     .with(if query.unsure { "unsure" } else { "cluster" }, cluster.as_str()),
-                None => Query::all::<Decision>(),
+                None => Query::all::<Decision>().with("verdict", "unsure"),
             };
             for stored in self.store.list(project, &wanted).await?.records {
                 let decision: Decision = stored.decode()?;

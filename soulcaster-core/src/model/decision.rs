@@ -208,7 +208,9 @@ impl Record for Decision {
     fn fields(&self) -> Vec<(&'static str, String)> {
         match &self.verdict {
             Verdict::Joined { cluster } | Verdict::New { cluster } => vec![("cluster", cluster.to_string())],
-            Verdict::Unsure { suggestion } => vec![("unsure", suggestion.to_string())],
+            Verdict::Unsure { suggestion } => {
+                vec![("unsure", suggestion.to_string()), ("verdict", "unsure".to_owned())]
+            }
         }
     }
 }
