@@ -16,7 +16,7 @@ fn a_broken_line_is_named_and_the_rest_goes_in() {
         format!("{GOOD}{{\"id\": \"2\", \"title\": \"Cras\n{{\"id\": \"3\", \"title\": \"Slow\"}}\n"),
     );
     let run = desk.run(&["triage", "in.jsonl"]);
-    run.told(1, &["refused: in.jsonl:2: broken JSON at column", "error: 1 report refused; the rest went in"]);
+    run.told(1, &["refused: in.jsonl:2: broken JSON at column", "error: 1 report refused, the rest taken"]);
     assert!(run.out.starts_with("2 new reports taken in"), "{run:#?}");
     assert_eq!(desk.items(), 2);
 }

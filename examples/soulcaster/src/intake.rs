@@ -115,7 +115,7 @@ impl Intake {
         }
         if self.faults.count > 0 {
             eprintln!(
-                "{} {} refused; the rest went in",
+                "{} {} refused, the rest taken",
                 style("error:").red().bold().for_stderr(),
                 count(self.faults.count, "report")
             );

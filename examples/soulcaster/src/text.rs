@@ -3,9 +3,19 @@
 use chrono::{DateTime, Utc};
 use console::{measure_text_width, style, truncate_str};
 
-/// `text` on one line, with nothing in it that a terminal would obey: reports come from strangers.
+/// `text` on one line, with nothing in it that a terminal would obey or that would run into its neighbours:
+/// reports come from strangers.
 pub(crate) fn plain(text: &str) -> String {
+    /// More marks than any script puts on one letter.
+    const MARKS: usize = 4;
+    let mut marks = 0;
     text.chars()
+        .filter(|c| {
+            let is_mark =
+                !c.is_ascii() && !c.is_control() && measure_text_width(c.encode_utf8(&mut [0; 4])) == 0;
+            marks = if is_mark { marks + 1 } else { 0 };
+            marks <= MARKS || is_direction(*c)
+        })
         .map(|c| match c {
             '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' => ' ',
             c if c.is_control() || is_direction(c) => '\u{fffd}',
@@ -109,6 +119,7 @@ mod tests {
 
     #[test]
     fn a_report_cannot_steer_the_terminal() {
+        assert_eq!(plain(&format!("a{}b", "\u{301}".repeat(50))), format!("a{}b", "\u{301}".repeat(4)));
         assert_eq!(plain("a\x1b[2Jb\nc\u{202e}d\u{9b}e"), "a\u{fffd}[2Jb c\u{fffd}d\u{fffd}e");
     }
 

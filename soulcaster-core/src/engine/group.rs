@@ -1,10 +1,11 @@
 //! Grouping a whole set of texts at once.
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, Axis};
 
 use crate::engine::calibrate::{self, Overlap, overlap};
 use crate::engine::community::{Graph, communities, renumber};
 use crate::engine::config::{Algorithm, GroupConfig, Tuning};
+use crate::engine::copies::Copies;
 use crate::engine::leader;
 use crate::engine::lexical::Lexicon;
 use crate::engine::linkage::average_linkage;
@@ -53,12 +54,18 @@ pub fn group<T: AsRef<str> + Sync>(
     if config.algorithm != Algorithm::Auto {
         return Ok(fixed(texts, vectors, config, rules));
     }
-    let templated = templated_share(texts);
+    let copies = Copies::find(texts, rules);
+    let distinct: Vec<&str> = copies.firsts.iter().map(|row| texts[*row].as_ref()).collect();
+    let templated = templated_share(&distinct);
     if templated >= config.tuning.templated {
         return Ok(by_template(texts, vectors, templated, rules));
     }
-    let fit = Fit::new(texts, vectors, &config.tuning, templated);
-    Ok(fit.group(&config.tuning, rules))
+    if copies.is_empty() {
+        return Ok(Fit::new(texts, vectors, &config.tuning, templated).group(&config.tuning, rules));
+    }
+    let vectors = vectors.select(Axis(0), &copies.firsts);
+    let fit = Fit::new(&distinct, vectors.view(), &config.tuning, templated);
+    Ok(copies.expand(fit.group(&config.tuning, &rules.mapped(distinct.len(), &copies.of))))
 }
 
 /// What `auto` reads from a set of texts before it groups them.
@@ -146,7 +153,7 @@ impl Fit {
             row.dedup_by_key(|(other, _)| *other);
         }
         #[allow(clippy::cast_possible_truncation)]
-        let apart = (0..n).map(|i| rules.apart(i).iter().map(|foe| *foe as u32).collect()).collect();
+        let apart = (0..n).map(|i| rules.foes(i).map(|foe| foe as u32).collect()).collect();
         Graph { edges: rows, sizes: vec![1.0; n], apart }
     }
 
@@ -276,7 +283,7 @@ fn with_doubt(sure: &[u32], weak: &[u32], rules: &Rules) -> Vec<Place> {
     let mut groups = vec![u32::MAX; sure_sizes.len()];
     let doubtful = |row: usize| -> Option<usize> {
         let alone = sure_sizes[sure[row] as usize] == 1 && weak_sizes[weak[row] as usize] > 1;
-        anchor[weak[row] as usize].filter(|a| alone && *a != row && !rules.apart(row).contains(a))
+        anchor[weak[row] as usize].filter(|a| alone && *a != row && !rules.are_apart(row, *a))
     };
     let mut next = 0;
     let mut out: Vec<Option<Place>> = vec![None; sure.len()];

@@ -3,6 +3,7 @@
 pub mod calibrate;
 pub mod community;
 pub mod config;
+pub(crate) mod copies;
 pub mod group;
 pub mod identity;
 pub mod keywords;

@@ -1,13 +1,15 @@
 //! Grouping one item at a time, as each arrives.
 //!
-//! What a full run read from the texts (mean, regime, cut, word weights) stays as it was; the densities of old
-//! items follow the new ones. A full run is due when the set has grown by half ([`Online::is_due`]).
+//! What a full run read from the texts (regime and cut) stays as it was; the densities of old items follow the
+//! new ones. A full run is due when the set has grown by half ([`Online::is_due`]).
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 
 use ndarray::{ArrayView2, Axis};
 
 use crate::engine::config::{Algorithm, GroupConfig, Tuning};
+use crate::engine::copies::{SAME, fold};
 use crate::engine::group::{DUPLICATE_OFFSET, density_of, group, shape, sizes, support};
 use crate::engine::lexical::{Lexicon, dot};
 use crate::engine::neighbours::{Selection, centre, centre_row, density, mean, nearest};
@@ -34,16 +36,31 @@ pub struct Online {
 /// What is known of the texts.
 #[derive(Debug)]
 enum Texts {
-    /// Machine-written: each template with the group that its lines are in.
-    Lines { templates: Templates, groups: Vec<Option<u32>> },
+    /// Machine-written: for each template how many of its lines are in which group.
+    Lines { templates: Templates, groups: Vec<Held> },
     /// Others.
     Prose(Box<Prose>),
 }
 
+/// How many items are in which group.
+type Held = BTreeMap<u32, usize>;
+
+/// The group that holds most, of equals the oldest.
+fn most(held: &Held) -> Option<u32> {
+    held.iter().max_by_key(|(group, count)| (**count, Reverse(**group))).map(|(group, _)| *group)
+}
+
+/// Texts that differ; copies are only counted.
 #[derive(Debug)]
 struct Prose {
     mean: Vec<f64>,
     rows: Vec<f32>,
+    /// Which item each row is.
+    items: Vec<usize>,
+    /// How many rows are in each group.
+    sizes: Vec<u32>,
+    /// For each text its first item, and where it and its copies are.
+    copies: HashMap<String, (usize, Held)>,
     lexicon: Lexicon,
     /// For items that were near a new one the scores of their nearest, best first.
     densest: HashMap<usize, Vec<f32>>,
@@ -73,33 +90,18 @@ impl Online {
             }
             Regime::Template => {
                 let mut templates = Templates::default();
-                let mut groups: Vec<Option<u32>> = Vec::new();
+                let mut groups: Vec<Held> = Vec::new();
                 for (text, place) in texts.iter().zip(&places) {
                     let found = templates.insert(text.as_ref()).group as usize;
-                    if found == groups.len() {
-                        groups.push(None);
+                    groups.resize_with(groups.len().max(found + 1), Held::new);
+                    if let Some(group) = place.group() {
+                        *groups[found].entry(group).or_default() += 1;
                     }
-                    groups[found] = groups[found].or(place.group());
                 }
                 Texts::Lines { templates, groups }
             }
             Regime::Duplicates | Regime::Groups => {
-                let mean = mean(vectors);
-                let rows = centre(vectors, &mean);
-                let lexicon = Lexicon::fit(texts);
-                let mut densest = HashMap::new();
-                let edges = shape(calibration.regime, tuning).0;
-                if expected.saturating_mul(edges) >= texts.len() {
-                    #[allow(clippy::cast_possible_truncation)]
-                    let words = (calibration.regime == Regime::Duplicates)
-                        .then_some((&lexicon, tuning.lexical as f32));
-                    let found = nearest(rows.view(), words, density_of(calibration.regime, tuning));
-                    densest.extend(
-                        (0..texts.len()).map(|i| (i, found.of(i).iter().map(|(_, score)| *score).collect())),
-                    );
-                }
-                let rows = rows.into_iter().collect();
-                Texts::Prose(Box::new(Prose { mean, rows, lexicon, densest }))
+                Texts::Prose(Box::new(Prose::new(texts, vectors, &places, &calibration, tuning, expected)))
             }
         };
         Ok(Self { tuning: tuning.clone(), calibration, sizes: sizes(&places), places, texts })
@@ -124,17 +126,16 @@ impl Online {
         let placement = match &mut self.texts {
             Texts::Lines { templates, groups } => {
                 let found = templates.insert(text);
-                if found.group as usize == groups.len() {
-                    groups.push(None);
-                }
-                let known = &mut groups[found.group as usize];
-                let place = known.map_or(Place::New(fresh), Place::Joined);
-                *known = place.group();
+                groups.resize_with(groups.len().max(found.group as usize + 1), Held::new);
+                let held = &mut groups[found.group as usize];
+                let group = most(held);
+                let place = group.map_or(Place::New(fresh), Place::Joined);
+                *held.entry(group.unwrap_or(fresh)).or_default() += 1;
                 let template = Some(templates.text(found.group));
                 Placement { place, support: found.similarity, runner_up: None, nearest: Vec::new(), template }
             }
             Texts::Prose(prose) => {
-                prose.place(text, vector, &self.places, &self.sizes, &self.calibration, &self.tuning)
+                prose.insert(text, vector, &self.places, fresh, &self.calibration, &self.tuning)
             }
         };
         if let Some(group) = placement.place.group() {
@@ -149,6 +150,77 @@ impl Online {
 }
 
 impl Prose {
+    fn new<T: AsRef<str> + Sync>(
+        texts: &[T],
+        vectors: ArrayView2<'_, f32>,
+        places: &[Place],
+        calibration: &Calibration,
+        tuning: &Tuning,
+        expected: usize,
+    ) -> Self {
+        let mut copies: HashMap<String, (usize, Held)> = HashMap::new();
+        let (mut items, mut sizes) = (Vec::new(), Vec::new());
+        for (item, (text, place)) in texts.iter().zip(places).enumerate() {
+            let (first, held) = copies.entry(fold(text.as_ref())).or_insert((item, Held::new()));
+            if *first == item {
+                items.push(item);
+            }
+            if let Some(group) = place.group() {
+                *held.entry(group).or_default() += 1;
+                sizes.resize(sizes.len().max(group as usize + 1), 0u32);
+                sizes[group as usize] += u32::from(*first == item);
+            }
+        }
+        let distinct: Vec<&str> = items.iter().map(|item| texts[*item].as_ref()).collect();
+        let vectors = vectors.select(Axis(0), &items);
+        let mean = mean(vectors.view());
+        let rows = centre(vectors.view(), &mean);
+        let lexicon = Lexicon::fit(&distinct);
+        let mut densest = HashMap::new();
+        if expected.saturating_mul(shape(calibration.regime, tuning).0) >= distinct.len() {
+            #[allow(clippy::cast_possible_truncation)]
+            let words =
+                (calibration.regime == Regime::Duplicates).then_some((&lexicon, tuning.lexical as f32));
+            let found = nearest(rows.view(), words, density_of(calibration.regime, tuning));
+            let scores = |i: usize| found.of(i).iter().map(|(_, score)| *score).collect();
+            densest.extend((0..distinct.len()).map(|i| (i, scores(i))));
+        }
+        Self { mean, rows: rows.into_iter().collect(), items, sizes, copies, lexicon, densest }
+    }
+
+    /// Puts a text where its copies are, or else where its neighbours are. `fresh` is the next new group.
+    fn insert(
+        &mut self,
+        text: &str,
+        vector: &[f32],
+        places: &[Place],
+        fresh: u32,
+        calibration: &Calibration,
+        tuning: &Tuning,
+    ) -> Placement {
+        let key = fold(text);
+        self.sizes.resize(fresh as usize, 0);
+        if let Some((first, held)) = self.copies.get_mut(&key) {
+            let place = most(held).map_or(places[*first], Place::Joined);
+            if let Some(group) = place.group() {
+                *held.entry(group).or_default() += 1;
+            }
+            #[allow(clippy::cast_possible_truncation)]
+            let nearest = vec![Near { row: *first as u32, scores: SAME }];
+            return Placement { place, support: 1.0, runner_up: None, nearest, template: None };
+        }
+        let placement = self.place(text, vector, places, calibration, tuning);
+        let mut held = Held::new();
+        if let Some(group) = placement.place.group() {
+            held.insert(group, 1);
+            self.sizes.resize(self.sizes.len().max(group as usize + 1), 0);
+            self.sizes[group as usize] += 1;
+        }
+        self.items.push(places.len());
+        self.copies.insert(key, (places.len(), held));
+        placement
+    }
+
     fn row(&self, i: usize) -> &[f32] {
         let d = self.mean.len();
         &self.rows[i * d..(i + 1) * d]
@@ -176,10 +248,10 @@ impl Prose {
         text: &str,
         vector: &[f32],
         places: &[Place],
-        sizes: &[u32],
         calibration: &Calibration,
         tuning: &Tuning,
     ) -> Placement {
+        let sizes = &self.sizes;
         let regime = calibration.regime;
         let row = centre_row(vector, &self.mean);
         let words = self.lexicon.weigh(text);
@@ -218,7 +290,7 @@ impl Prose {
         let mut by_group: Vec<(u32, f64)> = Vec::new();
         for (j, score) in &near[..edges.min(near.len())] {
             let weight = f64::from(*score) - (own + around(*j as usize)) / 2.0 + offset;
-            let Some(group) = places[*j as usize].group() else { continue };
+            let Some(group) = places[self.items[*j as usize]].group() else { continue };
             if weight > 0.0 {
                 match by_group.iter_mut().find(|(g, _)| *g == group) {
                     Some((_, sum)) => *sum += weight,
@@ -259,7 +331,9 @@ impl Prose {
                 let dense = f64::from(product(&row, self.row(i)));
                 let lexical = f64::from(dot(&words, self.lexicon.row(i)));
                 let combined = f64::from(*score) - (own + around(i)) / 2.0;
-                Near { row: *j, scores: Scores { dense, lexical, combined } }
+                #[allow(clippy::cast_possible_truncation)]
+                let item = self.items[i] as u32;
+                Near { row: item, scores: Scores { dense, lexical, combined } }
             })
             .collect();
         self.rows.extend_from_slice(&row);

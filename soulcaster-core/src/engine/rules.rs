@@ -1,6 +1,7 @@
 //! Corrections as the engine sees them: rows that must be together, rows that must be apart.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::engine::community::renumber;
 use crate::engine::roots::Roots;
@@ -9,8 +10,10 @@ use crate::engine::roots::Roots;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Rules {
     together: Vec<Vec<usize>>,
-    /// For each row that has some, the rows it must be apart from; both ways.
-    apart: HashMap<usize, Vec<usize>>,
+    /// Two sets each, no row of one with a row of the other.
+    apart: Vec<[Vec<usize>; 2]>,
+    /// For each row that has some, the sets it is in: place in `apart`, and which of the two.
+    sides: HashMap<usize, Vec<(usize, usize)>>,
 }
 
 impl Rules {
@@ -19,15 +22,16 @@ impl Rules {
     #[must_use]
     pub fn new(n: usize, together: &[Vec<usize>], apart: &[(Vec<usize>, Vec<usize>)]) -> Self {
         let known = |rows: &[usize]| rows.iter().copied().filter(|row| *row < n).collect::<Vec<_>>();
-        let mut rules =
-            Self { together: together.iter().map(|set| known(set)).collect(), apart: HashMap::new() };
+        let mut rules = Self { together: together.iter().map(|set| known(set)).collect(), ..Self::default() };
         for (left, right) in apart {
-            let (left, right) = (known(left), known(right));
-            for a in &left {
-                rules.apart.entry(*a).or_default().extend(&right);
-            }
-            for b in &right {
-                rules.apart.entry(*b).or_default().extend(&left);
+            let pair = [known(left), known(right)];
+            if pair.iter().all(|set| !set.is_empty()) {
+                for (side, set) in pair.iter().enumerate() {
+                    for row in set {
+                        rules.sides.entry(*row).or_default().push((rules.apart.len(), side));
+                    }
+                }
+                rules.apart.push(pair);
             }
         }
         rules
@@ -39,6 +43,19 @@ impl Rules {
         self.together.is_empty() && self.apart.is_empty()
     }
 
+    /// The same rules over other rows: `to[row]` is what `row` is there.
+    pub(crate) fn mapped(&self, n: usize, to: &[usize]) -> Self {
+        let set = |rows: &[usize]| {
+            let mut rows: Vec<usize> = rows.iter().map(|row| to[*row]).collect();
+            rows.sort_unstable();
+            rows.dedup();
+            rows
+        };
+        let together: Vec<_> = self.together.iter().map(|rows| set(rows)).collect();
+        let apart: Vec<_> = self.apart.iter().map(|[left, right]| (set(left), set(right))).collect();
+        Self::new(n, &together, &apart)
+    }
+
     /// Pairs that chain each set of rows that are together.
     pub(crate) fn together_pairs(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
         self.together.iter().flat_map(|set| set.windows(2).map(|pair| (pair[0], pair[1])))
@@ -48,9 +65,20 @@ impl Rules {
         !self.apart.is_empty()
     }
 
-    /// Rows that `row` must be apart from.
-    pub(crate) fn apart(&self, row: usize) -> &[usize] {
-        self.apart.get(&row).map_or(&[], Vec::as_slice)
+    /// The sides of rules that `row` is on.
+    pub(crate) fn sides(&self, row: usize) -> &[(usize, usize)] {
+        self.sides.get(&row).map_or(&[], Vec::as_slice)
+    }
+
+    /// Rows that `row` must be apart from; one may come twice.
+    pub(crate) fn foes(&self, row: usize) -> impl Iterator<Item = usize> + '_ {
+        self.sides(row).iter().flat_map(|(rule, side)| self.apart[*rule][1 - side].iter().copied())
+    }
+
+    /// Whether two rows must be apart.
+    pub(crate) fn are_apart(&self, a: usize, b: usize) -> bool {
+        let theirs = self.sides(b);
+        self.sides(a).iter().any(|(rule, side)| theirs.contains(&(*rule, 1 - side)))
     }
 
     /// Whether a row of `a` must be apart from a row of `b`.
@@ -58,8 +86,8 @@ impl Rules {
         if self.apart.is_empty() {
             return false;
         }
-        let (few, many) = if a.len() <= b.len() { (a, b) } else { (b, a) };
-        few.iter().any(|row| self.apart(*row).iter().any(|foe| many.contains(foe)))
+        let theirs: HashSet<(usize, usize)> = b.iter().flat_map(|row| self.sides(*row)).copied().collect();
+        a.iter().flat_map(|row| self.sides(*row)).any(|(rule, side)| theirs.contains(&(*rule, 1 - side)))
     }
 
     /// A pair that must be both together and apart, if there is one.
@@ -67,69 +95,113 @@ impl Rules {
     pub fn contradiction(&self, n: usize) -> Option<(usize, usize)> {
         let mut roots = Roots::new(n);
         self.together_pairs().for_each(|(a, b)| roots.join(a, b));
-        let mut rows: Vec<&usize> = self.apart.keys().collect();
-        rows.sort_unstable();
-        rows.into_iter().find_map(|row| {
-            let root = roots.find(*row);
-            self.apart(*row).iter().find(|foe| roots.find(**foe) == root).map(|foe| (*row, *foe))
+        self.apart.iter().find_map(|[left, right]| {
+            let lefts: HashMap<usize, usize> = left.iter().map(|row| (roots.find(*row), *row)).collect();
+            right.iter().find_map(|row| lefts.get(&roots.find(*row)).map(|foe| (*foe, *row)))
         })
     }
 
     /// Changes `labels` as little as it can so that every rule holds; labels stay dense.
     ///
     /// Rows that must be together take the label that most of them have, and a group of which they are more
-    /// than half comes along whole. Then rows that share a group against a rule leave it, the ones with
-    /// fewer companions first, each set of together rows to a new group of its own.
+    /// than half comes along whole. Then rows that share a group against a rule leave it, the set of together
+    /// rows with the most foes there first; those that may be with each other stay with each other.
     pub fn enforce(&self, labels: &mut [u32]) {
         if self.is_empty() {
             return;
         }
-        let n = labels.len();
+        let sets = self.sets(labels.len());
+        gather(&sets, labels);
+        self.part(&sets, labels);
+        renumber(labels);
+    }
+
+    /// The rows that rules name, in sets that must be together.
+    fn sets(&self, n: usize) -> Vec<Vec<usize>> {
         let mut roots = Roots::new(n);
         self.together_pairs().for_each(|(a, b)| roots.join(a, b));
         let mut sets: HashMap<usize, Vec<usize>> = HashMap::new();
-        for row in self.together.iter().flatten().chain(self.apart.keys()) {
+        for row in self.together.iter().flatten().chain(self.sides.keys()) {
             sets.entry(roots.find(*row)).or_default().push(*row);
         }
-        let mut sets: Vec<Vec<usize>> = sets
-            .into_values()
-            .map(|mut set| {
-                set.sort_unstable();
-                set.dedup();
-                set
-            })
-            .collect();
+        let mut sets: Vec<Vec<usize>> = sets.into_values().collect();
+        for set in &mut sets {
+            set.sort_unstable();
+            set.dedup();
+        }
         sets.sort_unstable();
-        for set in sets.iter().filter(|set| set.len() > 1) {
-            let mut held: HashMap<u32, usize> = HashMap::new();
-            set.iter().for_each(|row| *held.entry(labels[*row]).or_default() += 1);
-            let Some((target, _)) =
-                held.iter().max_by_key(|(label, count)| (**count, std::cmp::Reverse(**label)))
-            else {
-                continue;
-            };
-            let target = *target;
-            let mut sizes: HashMap<u32, usize> = HashMap::new();
-            labels.iter().for_each(|label| *sizes.entry(*label).or_default() += 1);
-            for label in labels.iter_mut() {
-                if held.get(label).is_some_and(|count| 2 * count > sizes[label]) {
-                    *label = target;
-                }
+        sets
+    }
+
+    /// Lets sets leave groups that hold their foes.
+    fn part(&self, sets: &[Vec<usize>], labels: &mut [u32]) {
+        // How many rows of each side of each rule each label holds.
+        let mut held: HashMap<(usize, usize, u32), usize> = HashMap::new();
+        for (row, sides) in &self.sides {
+            for (rule, side) in sides {
+                *held.entry((*rule, *side, labels[*row])).or_default() += 1;
             }
-            set.iter().for_each(|row| labels[*row] = target);
+        }
+        let mut by_label: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+        for (at, set) in sets.iter().enumerate() {
+            by_label.entry(labels[set[0]]).or_default().push(at);
         }
         let mut next = labels.iter().max().map_or(0, |m| m + 1);
-        let mut by_size = sets;
-        by_size.sort_by_key(Vec::len);
-        for set in &by_size {
-            let label = labels[set[0]];
-            let clash = set.iter().any(|row| self.apart(*row).iter().any(|foe| labels[*foe] == label));
-            if clash {
-                set.iter().for_each(|row| labels[*row] = next);
-                next += 1;
+        for (label, mut here) in by_label {
+            let mut left: Vec<u32> = Vec::new();
+            loop {
+                let foes = |set: &[usize], label: u32, held: &HashMap<(usize, usize, u32), usize>| -> usize {
+                    let sides = set.iter().flat_map(|row| self.sides(*row));
+                    sides.filter_map(|(rule, side)| held.get(&(*rule, 1 - side, label))).sum()
+                };
+                // Of equally many foes the smaller set leaves, then the younger one.
+                let worst = here
+                    .iter()
+                    .map(|at| (foes(&sets[*at], label, &held), Reverse(sets[*at].len()), *at))
+                    .max()
+                    .filter(|(foes, ..)| *foes > 0);
+                let Some((_, _, at)) = worst else { break };
+                here.retain(|other| *other != at);
+                let place = left.iter().copied().find(|place| foes(&sets[at], *place, &held) == 0);
+                let place = place.unwrap_or_else(|| {
+                    left.push(next);
+                    next += 1;
+                    next - 1
+                });
+                for row in &sets[at] {
+                    labels[*row] = place;
+                    for (rule, side) in self.sides(*row) {
+                        if let Some(count) = held.get_mut(&(*rule, *side, label)) {
+                            *count -= 1;
+                        }
+                        *held.entry((*rule, *side, place)).or_default() += 1;
+                    }
+                }
             }
         }
-        renumber(labels);
+    }
+}
+
+/// Gives all rows of a set one label: that of most of them, with every group of which they are more than half.
+fn gather(sets: &[Vec<usize>], labels: &mut [u32]) {
+    let mut members: HashMap<u32, Vec<usize>> = HashMap::new();
+    labels.iter().enumerate().for_each(|(row, label)| members.entry(*label).or_default().push(row));
+    for set in sets.iter().filter(|set| set.len() > 1) {
+        let mut held: BTreeMap<u32, usize> = BTreeMap::new();
+        set.iter().for_each(|row| *held.entry(labels[*row]).or_default() += 1);
+        let most = held.iter().max_by_key(|(label, count)| (**count, Reverse(**label)));
+        let Some(target) = most.map(|(label, _)| *label) else { continue };
+        for (label, count) in held.into_iter().filter(|(label, _)| *label != target) {
+            let group = members.remove(&label).unwrap_or_default();
+            let whole = 2 * count > group.len();
+            let (go, stay): (Vec<usize>, Vec<usize>) =
+                group.into_iter().partition(|row| whole || set.binary_search(row).is_ok());
+            go.iter().for_each(|row| labels[*row] = target);
+            members.entry(target).or_default().extend(go);
+            if !stay.is_empty() {
+                members.insert(label, stay);
+            }
+        }
     }
 }
 
@@ -150,6 +222,25 @@ mod tests {
     fn a_contradiction_is_found() {
         assert!(Rules::new(4, &[vec![0, 1], vec![1, 2]], &[(vec![0], vec![2])]).contradiction(4).is_some());
         assert!(Rules::new(4, &[vec![0, 1]], &[(vec![0], vec![2, 3])]).contradiction(4).is_none());
+    }
+
+    #[test]
+    fn one_that_is_split_off_leaves_the_others_together() {
+        for one in 0..100 {
+            let rest: Vec<usize> = (0..100).filter(|row| *row != one).collect();
+            let mut labels = [0u32; 100];
+            Rules::new(100, &[], &[(vec![one], rest.clone())]).enforce(&mut labels);
+            assert!(rest.iter().all(|row| labels[*row] == labels[rest[0]]), "{one}: {labels:?}");
+            assert_ne!(labels[one], labels[rest[0]]);
+        }
+    }
+
+    #[test]
+    fn halves_that_are_split_stay_whole() {
+        let (left, right): (Vec<usize>, Vec<usize>) = (0..400).partition(|row| row % 2 == 0);
+        let mut labels = [0u32; 400];
+        Rules::new(400, &[], &[(left, right)]).enforce(&mut labels);
+        assert!((0..400).all(|row| labels[row] == labels[row % 2]) && labels[0] != labels[1]);
     }
 
     proptest! {

@@ -6,6 +6,8 @@ use chrono::{DateTime, Utc};
 
 use crate::error::{Error, Result};
 use crate::flow::binding::{broken, named, verdicts};
+use crate::flow::ingest::{TRIES, busy, is_lost_race};
+use crate::flow::load::Base;
 use crate::flow::settle::{Change, mint};
 use crate::id::{ClusterId, FeedbackId, ProjectId};
 use crate::model::cluster::Cluster;
@@ -27,6 +29,16 @@ struct Correction {
     clusters: Vec<ClusterId>,
     /// Unsure items that change.
     items: Vec<FeedbackId>,
+}
+
+/// What a person wants.
+enum Wish<'a> {
+    Merge(&'a [Vec<ClusterId>], EventKind),
+    Split(&'a ClusterId, &'a [FeedbackId]),
+    Move(&'a FeedbackId, &'a ClusterId),
+    ConfirmItem(&'a FeedbackId),
+    ConfirmCluster(&'a ClusterId),
+    Reject(&'a FeedbackId),
 }
 
 impl Soulcaster {
@@ -62,22 +74,7 @@ impl Soulcaster {
         kind: EventKind,
         now: DateTime<Utc>,
     ) -> Result<TimelineEvent> {
-        let (mut target, mut constraints) = (HashMap::new(), Vec::new());
-        for group in groups {
-            let mut items = Vec::new();
-            for cluster in group {
-                let members = self.members(project, cluster).await?;
-                if *cluster != group[0] {
-                    target.extend(members.iter().map(|id| (id.clone(), group[0].clone())));
-                }
-                items.extend(members);
-            }
-            constraints.push(ConstraintKind::Together { items });
-        }
-        let clusters = groups.concat();
-        let correction =
-            Correction { kind, target, refused: Vec::new(), constraints, clusters, items: Vec::new() };
-        self.correct(project, correction, now).await
+        self.carry_out(project, &Wish::Merge(groups, kind), now).await
     }
 
     /// Splits `items` off `cluster` into a new cluster; no later run puts the two parts together again.
@@ -91,6 +88,120 @@ impl Soulcaster {
         items: &[FeedbackId],
         now: DateTime<Utc>,
     ) -> Result<(ClusterId, TimelineEvent)> {
+        let event = self.carry_out(project, &Wish::Split(cluster, items), now).await?;
+        let new = match items.first() {
+            Some(item) => self.decision(project, item).await?.verdict.cluster().cloned(),
+            None => None,
+        };
+        Ok((new.unwrap_or_else(|| cluster.clone()), event))
+    }
+
+    /// Moves `item` to `cluster`: with its most telling report from now on, and apart from those it leaves.
+    ///
+    /// # Errors
+    /// `NotFound` for an unknown item or cluster, `Invalid` when it is there already.
+    pub async fn move_item(
+        &self,
+        project: &ProjectId,
+        item: &FeedbackId,
+        cluster: &ClusterId,
+        now: DateTime<Utc>,
+    ) -> Result<TimelineEvent> {
+        self.carry_out(project, &Wish::Move(item, cluster), now).await
+    }
+
+    /// Confirms where `item` is, or, when it is unsure, where it is suggested to go.
+    ///
+    /// # Errors
+    /// `NotFound` for an unknown item, `Invalid` when it is alone and unsure of nothing.
+    pub async fn confirm_item(
+        &self,
+        project: &ProjectId,
+        item: &FeedbackId,
+        now: DateTime<Utc>,
+    ) -> Result<TimelineEvent> {
+        self.carry_out(project, &Wish::ConfirmItem(item), now).await
+    }
+
+    /// Confirms that all items of `cluster` belong together.
+    ///
+    /// # Errors
+    /// `NotFound` for an unknown cluster, `Invalid` for one of a single item.
+    pub async fn confirm_cluster(
+        &self,
+        project: &ProjectId,
+        cluster: &ClusterId,
+        now: DateTime<Utc>,
+    ) -> Result<TimelineEvent> {
+        self.carry_out(project, &Wish::ConfirmCluster(cluster), now).await
+    }
+
+    /// Refuses the suggestion for an unsure `item`: it opens a cluster of its own, apart from the suggested one.
+    ///
+    /// # Errors
+    /// `NotFound` for an unknown item, `Invalid` when it is not unsure.
+    pub async fn reject_item(
+        &self,
+        project: &ProjectId,
+        item: &FeedbackId,
+        now: DateTime<Utc>,
+    ) -> Result<TimelineEvent> {
+        self.carry_out(project, &Wish::Reject(item), now).await
+    }
+
+    /// Reads the head first, so that a change by somebody else in the meantime is noticed; then tries again.
+    async fn carry_out(
+        &self,
+        project: &ProjectId,
+        wish: &Wish<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<TimelineEvent> {
+        for _ in 0..TRIES {
+            let base = self.base(project).await?;
+            let correction = match wish {
+                Wish::Merge(groups, kind) => self.plan_merge(project, groups, *kind).await?,
+                Wish::Split(cluster, items) => self.plan_split(project, cluster, items).await?,
+                Wish::Move(item, cluster) => self.plan_move(project, item, cluster).await?,
+                Wish::ConfirmItem(item) => self.plan_confirm_item(project, item).await?,
+                Wish::ConfirmCluster(cluster) => self.plan_confirm_cluster(project, cluster).await?,
+                Wish::Reject(item) => self.plan_reject(project, item).await?,
+            };
+            match self.correct(project, base, correction, now).await {
+                Err(error) if is_lost_race(&error) => {}
+                other => return other,
+            }
+        }
+        Err(busy(project))
+    }
+
+    async fn plan_merge(
+        &self,
+        project: &ProjectId,
+        groups: &[Vec<ClusterId>],
+        kind: EventKind,
+    ) -> Result<Correction> {
+        let (mut target, mut constraints) = (HashMap::new(), Vec::new());
+        for group in groups {
+            let mut items = Vec::new();
+            for cluster in group {
+                let members = self.members(project, cluster).await?;
+                if *cluster != group[0] {
+                    target.extend(members.iter().map(|id| (id.clone(), group[0].clone())));
+                }
+                items.extend(members);
+            }
+            constraints.push(ConstraintKind::Together { items });
+        }
+        let clusters = groups.concat();
+        Ok(Correction { kind, target, refused: Vec::new(), constraints, clusters, items: Vec::new() })
+    }
+
+    async fn plan_split(
+        &self,
+        project: &ProjectId,
+        cluster: &ClusterId,
+        items: &[FeedbackId],
+    ) -> Result<Correction> {
         let members = self.members(project, cluster).await?;
         let wanted: HashSet<&FeedbackId> = items.iter().collect();
         if let Some(stranger) = items.iter().find(|id| !members.contains(id)) {
@@ -116,23 +227,15 @@ impl Soulcaster {
         constraints.push(ConstraintKind::Apart { left, right });
         let clusters = vec![cluster.clone(), new.clone()];
         let kind = EventKind::Split;
-        let correction =
-            Correction { kind, target, refused: Vec::new(), constraints, clusters, items: Vec::new() };
-        let event = self.correct(project, correction, now).await?;
-        Ok((new, event))
+        Ok(Correction { kind, target, refused: Vec::new(), constraints, clusters, items: Vec::new() })
     }
 
-    /// Moves `item` to `cluster`: with its most telling report from now on, and apart from those it leaves.
-    ///
-    /// # Errors
-    /// `NotFound` for an unknown item or cluster, `Invalid` when it is there already.
-    pub async fn move_item(
+    async fn plan_move(
         &self,
         project: &ProjectId,
         item: &FeedbackId,
         cluster: &ClusterId,
-        now: DateTime<Utc>,
-    ) -> Result<TimelineEvent> {
+    ) -> Result<Correction> {
         let verdict = self.decision(project, item).await?.verdict;
         if verdict.cluster() == Some(cluster) {
             let message = format!("item {item} is in cluster {cluster} already; `confirm` binds it there");
@@ -151,24 +254,10 @@ impl Soulcaster {
         }
         let target = HashMap::from([(item.clone(), cluster.clone())]);
         let items = vec![item.clone()];
-        self.correct(
-            project,
-            Correction { kind: EventKind::Moved, target, refused: Vec::new(), constraints, clusters, items },
-            now,
-        )
-        .await
+        Ok(Correction { kind: EventKind::Moved, target, refused: Vec::new(), constraints, clusters, items })
     }
 
-    /// Confirms where `item` is, or, when it is unsure, where it is suggested to go.
-    ///
-    /// # Errors
-    /// `NotFound` for an unknown item, `Invalid` when it is alone and unsure of nothing.
-    pub async fn confirm_item(
-        &self,
-        project: &ProjectId,
-        item: &FeedbackId,
-        now: DateTime<Utc>,
-    ) -> Result<TimelineEvent> {
+    async fn plan_confirm_item(&self, project: &ProjectId, item: &FeedbackId) -> Result<Correction> {
         let (cluster, target) = match self.decision(project, item).await?.verdict {
             Verdict::Unsure { suggestion } => {
                 (suggestion.clone(), HashMap::from([(item.clone(), suggestion)]))
@@ -179,24 +268,10 @@ impl Soulcaster {
         let constraints = vec![ConstraintKind::Together { items: vec![anchor, item.clone()] }];
         let (clusters, items) = (vec![cluster], vec![item.clone()]);
         let kind = EventKind::Confirmed;
-        self.correct(
-            project,
-            Correction { kind, target, refused: Vec::new(), constraints, clusters, items },
-            now,
-        )
-        .await
+        Ok(Correction { kind, target, refused: Vec::new(), constraints, clusters, items })
     }
 
-    /// Confirms that all items of `cluster` belong together.
-    ///
-    /// # Errors
-    /// `NotFound` for an unknown cluster, `Invalid` for one of a single item.
-    pub async fn confirm_cluster(
-        &self,
-        project: &ProjectId,
-        cluster: &ClusterId,
-        now: DateTime<Utc>,
-    ) -> Result<TimelineEvent> {
+    async fn plan_confirm_cluster(&self, project: &ProjectId, cluster: &ClusterId) -> Result<Correction> {
         let items = self.members(project, cluster).await?;
         if items.len() < 2 {
             return Err(Error::invalid(
@@ -207,24 +282,10 @@ impl Soulcaster {
         let constraints = vec![ConstraintKind::Together { items }];
         let (target, clusters) = (HashMap::new(), vec![cluster.clone()]);
         let kind = EventKind::Confirmed;
-        self.correct(
-            project,
-            Correction { kind, target, refused: Vec::new(), constraints, clusters, items: Vec::new() },
-            now,
-        )
-        .await
+        Ok(Correction { kind, target, refused: Vec::new(), constraints, clusters, items: Vec::new() })
     }
 
-    /// Refuses the suggestion for an unsure `item`: it opens a cluster of its own, apart from the suggested one.
-    ///
-    /// # Errors
-    /// `NotFound` for an unknown item, `Invalid` when it is not unsure.
-    pub async fn reject_item(
-        &self,
-        project: &ProjectId,
-        item: &FeedbackId,
-        now: DateTime<Utc>,
-    ) -> Result<TimelineEvent> {
+    async fn plan_reject(&self, project: &ProjectId, item: &FeedbackId) -> Result<Correction> {
         let Verdict::Unsure { suggestion } = self.decision(project, item).await?.verdict else {
             let message = format!("item {item} is not unsure; `move` or `split` takes it out of its cluster");
             return Err(Error::invalid("items.reject", message));
@@ -235,16 +296,16 @@ impl Soulcaster {
         let (target, clusters) = (HashMap::new(), vec![suggestion]);
         let refused = vec![item.clone()];
         let items = refused.clone();
-        self.correct(project, Correction { kind, target, refused, constraints, clusters, items }, now).await
+        Ok(Correction { kind, target, refused, constraints, clusters, items })
     }
 
     async fn correct(
         &self,
         project: &ProjectId,
+        base: Base,
         correction: Correction,
         now: DateTime<Utc>,
     ) -> Result<TimelineEvent> {
-        let base = self.base(project).await?;
         let present = self.load_clusters(project).await?;
         let material = self.load_members(project, &correction.clusters, &correction.items).await?;
         let mut target = correction.target;

@@ -10,8 +10,8 @@ use crate::engine::group::group;
 use crate::engine::identity::match_groups;
 use crate::engine::online::GROWTH;
 use crate::engine::{Algorithm, Grouping, Online, Place, Placement};
-use crate::error::{ErrorKind, Result};
-use crate::flow::ingest::TRIES;
+use crate::error::Result;
+use crate::flow::ingest::{TRIES, busy, is_lost_race};
 use crate::flow::load::{Material, rules};
 use crate::flow::settle::{Change, Draft, mint};
 use crate::id::{ClusterId, ConstraintId, EventId, ProjectId};
@@ -91,19 +91,13 @@ impl Soulcaster {
         apply: bool,
         now: DateTime<Utc>,
     ) -> Result<GroupReport> {
-        let mut tries = 0;
-        loop {
+        for _ in 0..TRIES {
             match self.try_regroup(project, reach, apply, now).await {
-                Err(error)
-                    if error.kind() == ErrorKind::Conflict
-                        && error.operation().starts_with("store")
-                        && tries < TRIES =>
-                {
-                    tries += 1;
-                }
+                Err(error) if is_lost_race(&error) => {}
                 other => return other,
             }
         }
+        Err(busy(project))
     }
 
     async fn try_regroup(
@@ -116,7 +110,9 @@ impl Soulcaster {
         let mut base = self.base(project).await?;
         let n = self.store.count(project, &Query::all::<FeedbackItem>()).await?;
         let decided = self.store.count(project, &Query::all::<Decision>()).await?;
-        if n == 0 || (reach == Reach::Pending && n == decided) {
+        let since = Query { changed_after: Some(base.head.read_to), ..Query::all::<FeedbackItem>() };
+        let is_read = n == decided && self.store.count(project, &since).await? == 0;
+        if n == 0 || (reach == Reach::Pending && is_read) {
             let diff = Diff { unchanged: n, ..Diff::default() };
             return Ok(GroupReport { event: None, calibration: base.head.calibration, diff });
         }
@@ -126,7 +122,12 @@ impl Soulcaster {
         let present = self.load_clusters(project).await?;
         let constraints = self.load_constraints(project).await?;
         let (rules, naming) = rules(&constraints, &material.row_of, n);
+        base.head.read_to = base.head.read_to.max(material.read_to);
         let online = match &base.head.calibration {
+            // Known items have come again; they stay where they are, and their clusters are drawn anew.
+            Some(_) if reach == Reach::Pending && pending.is_empty() => {
+                Some(Placed { rows: vec![None; n], names: Vec::new() })
+            }
             Some(known) if reach == Reach::Pending && self.is_resumable(known, n) => {
                 self.place_pending(&material, &pending, known, &present)?
             }
@@ -159,9 +160,9 @@ impl Soulcaster {
             moves: event.moves,
         };
         let mut report = GroupReport { event: None, calibration: Some(calibration), diff };
-        if apply && !report.diff.moves.is_empty() {
+        if apply {
             self.store.commit(project, writes).await?;
-            report.event = Some(event.id);
+            report.event = (!report.diff.moves.is_empty()).then_some(event.id);
         }
         Ok(report)
     }

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
+use crate::flow::ingest::{TRIES, busy};
 use crate::id::{ClusterId, FeedbackId, ProjectId};
 use crate::model::cluster::Cluster;
 use crate::model::constraint::ConstraintKind;
@@ -31,8 +32,19 @@ impl Soulcaster {
     /// health.
     ///
     /// # Errors
-    /// Those of the store.
+    /// Those of the store; `Conflict` when somebody keeps changing the project meanwhile.
     pub async fn check(&self, project: &ProjectId) -> Result<Vec<Finding>> {
+        for _ in 0..TRIES {
+            let before = self.store.read::<Head>(project, "head").await?.map(|(_, version)| version);
+            let findings = self.look_over(project).await?;
+            if self.store.read::<Head>(project, "head").await?.map(|(_, version)| version) == before {
+                return Ok(findings);
+            }
+        }
+        Err(busy(project))
+    }
+
+    async fn look_over(&self, project: &ProjectId) -> Result<Vec<Finding>> {
         let mut findings = Vec::new();
         let mut fault = |message: String| findings.push(Finding { fault: true, message });
         let items: Vec<FeedbackItem> = self.store.read_all(project, &Query::all::<FeedbackItem>()).await?;
@@ -72,6 +84,14 @@ impl Soulcaster {
                 fault(format!("cluster {} says it has {} items but has {size}", cluster.id, cluster.size));
             }
         }
+        let mut seen: HashMap<&ClusterId, u64> = HashMap::new();
+        for item in &items {
+            if let Some(cluster) = place.get(&item.id) {
+                *seen.entry(cluster).or_default() += item.occurrences;
+            }
+        }
+        let stale =
+            clusters.iter().filter(|c| seen.get(&c.id).copied().unwrap_or(0) != c.occurrences).count();
         let vectors: Vec<StoredVector> = self.store.read_all(project, &Query::all::<StoredVector>()).await?;
         let strangers = vectors.iter().filter(|v| !ids.contains(&v.item_id)).count();
         if strangers > 0 {
@@ -104,6 +124,12 @@ impl Soulcaster {
                     constraint.id
                 ));
             }
+        }
+        if stale > 0 {
+            let message = format!(
+                "{stale} clusters do not count the latest occurrences yet; `soulcaster triage` or `recluster` does"
+            );
+            findings.push(Finding { fault: false, message });
         }
         let waiting = items.len().saturating_sub(decisions.len());
         if waiting > 0 {

@@ -42,7 +42,18 @@ impl Record for Occurrence {
 }
 
 /// How often a commit is tried again when somebody else was faster.
-pub(crate) const TRIES: usize = 5;
+pub(crate) const TRIES: usize = 8;
+
+/// Whether a commit failed because somebody else was faster.
+pub(crate) fn is_lost_race(error: &Error) -> bool {
+    error.kind() == ErrorKind::Conflict && error.operation() == "store.commit"
+}
+
+/// What is said when that happens again and again.
+pub(crate) fn busy(project: &ProjectId) -> Error {
+    let message = format!("another process keeps changing project {project}; run it again");
+    Error::conflict("project.change", message)
+}
 
 impl Soulcaster {
     /// Keeps `reports`, received at `now`, in one commit.
@@ -60,13 +71,13 @@ impl Soulcaster {
         reports: Vec<Inbound>,
         now: DateTime<Utc>,
     ) -> Result<IngestReport> {
-        let mut tries = 0;
-        loop {
+        for _ in 0..TRIES {
             match self.try_ingest(project, &reports, now).await {
-                Err(error) if error.kind() == ErrorKind::Conflict && tries < TRIES => tries += 1,
+                Err(error) if is_lost_race(&error) => {}
                 other => return other,
             }
         }
+        Err(busy(project))
     }
 
     async fn try_ingest(
@@ -79,7 +90,7 @@ impl Soulcaster {
         let mut good: Vec<(&Inbound, FeedbackId, String)> = Vec::with_capacity(reports.len());
         for (index, inbound) in reports.iter().enumerate() {
             match inbound.check() {
-                Ok(()) => good.push((inbound, inbound.feedback_id(project), inbound.occurrence())),
+                Ok(()) => good.push((inbound, inbound.feedback_id(), inbound.occurrence())),
                 Err(error) => report.rejected.push(Rejected { index, reason: error.message().to_owned() }),
             }
         }

@@ -31,6 +31,8 @@ pub(crate) struct Material {
     pub(crate) vectors: Array2<f32>,
     pub(crate) row_of: HashMap<FeedbackId, usize>,
     pub(crate) decisions: Vec<Option<Decision>>,
+    /// The greatest version of an item; 0 when not all were read.
+    pub(crate) read_to: u64,
 }
 
 impl Soulcaster {
@@ -55,11 +57,12 @@ impl Soulcaster {
     /// Every item of the project, embedded.
     pub(crate) async fn load_all(&self, project: &ProjectId) -> Result<Material> {
         let stored = self.store.list(project, &Query::all::<FeedbackItem>()).await?.records;
+        let read_to = stored.iter().map(|stored| stored.version).max().unwrap_or(0);
         let items = stored.into_iter().map(Stored::decode).collect::<Result<Vec<FeedbackItem>>>()?;
         let decisions: Vec<Decision> = self.store.read_all(project, &Query::all::<Decision>()).await?;
         let vectors =
             self.store.read_all(project, &Query { blobs: true, ..Query::all::<StoredVector>() }).await?;
-        self.material(project, items, decisions, vectors).await
+        Ok(Material { read_to, ..self.material(project, items, decisions, vectors).await? })
     }
 
     /// The members of `clusters`, the items that are unsure of them, and those named in `more`, embedded.
@@ -149,7 +152,7 @@ impl Soulcaster {
                 placed[*row] = Some(decision);
             }
         }
-        Ok(Material { items, texts, vectors: rows, row_of, decisions: placed })
+        Ok(Material { items, texts, vectors: rows, row_of, decisions: placed, read_to: 0 })
     }
 
     /// Every cluster of the project with its version, the retired ones included.
@@ -193,8 +196,28 @@ fn set_row(rows: &mut Array2<f32>, row: usize, embedding: &Embedding) {
     rows.row_mut(row).iter_mut().zip(embedding.as_slice()).for_each(|(x, y)| *x = *y);
 }
 
-/// Constraints as rules over rows, and for each row the constraints that name it.
+/// Constraints as rules over rows, and for each row the constraints that name it. Should two contradict, which
+/// no correction lets happen, the newer one stands.
 pub(crate) fn rules(
+    constraints: &[Constraint],
+    row_of: &HashMap<FeedbackId, usize>,
+    n: usize,
+) -> (Rules, Vec<Vec<ConstraintId>>) {
+    let (rules, naming) = all_rules(constraints, row_of, n);
+    if rules.contradiction(n).is_none() {
+        return (rules, naming);
+    }
+    let mut standing: Vec<Constraint> = Vec::new();
+    for constraint in constraints.iter().rev() {
+        standing.insert(0, constraint.clone());
+        if all_rules(&standing, row_of, n).0.contradiction(n).is_some() {
+            standing.remove(0);
+        }
+    }
+    all_rules(&standing, row_of, n)
+}
+
+fn all_rules(
     constraints: &[Constraint],
     row_of: &HashMap<FeedbackId, usize>,
     n: usize,

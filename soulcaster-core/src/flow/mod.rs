@@ -22,6 +22,8 @@ pub use health::Finding;
 pub use ingest::IngestReport;
 pub use keys::Credential;
 pub use portable::ImportReport;
-pub use query::{ClusterDetail, ClusterPage, ClusterQuery, Explanation, ItemPage, ItemQuery, PlacedItem};
+pub use query::{
+    ClusterDetail, ClusterPage, ClusterQuery, Explanation, ItemPage, ItemQuery, Named, PlacedItem,
+};
 pub use search::Found;
 pub use view::{Counts, Example, GroupView, MergeView, Overview, OverviewOptions, UnsureView};

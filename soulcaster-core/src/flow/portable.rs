@@ -55,20 +55,29 @@ impl Soulcaster {
     ) -> Result<()> {
         let header = serde_json::json!({ "record": "soulcaster", "value": { "format": FORMAT, "engine": env!("CARGO_PKG_VERSION") } });
         write(&header.to_string())?;
-        self.export_all::<FeedbackItem>(project, write).await?;
-        self.export_all::<Occurrence>(project, write).await?;
-        self.export_all::<Decision>(project, write).await?;
-        self.export_all::<Cluster>(project, write).await?;
-        self.export_all::<Constraint>(project, write).await?;
-        self.export_all::<TimelineEvent>(project, write).await?;
-        self.export_all::<Head>(project, write).await
+        let before = self.base(project).await?;
+        let mut records = 0;
+        records += self.export_all::<FeedbackItem>(project, write).await?;
+        records += self.export_all::<Occurrence>(project, write).await?;
+        records += self.export_all::<Decision>(project, write).await?;
+        records += self.export_all::<Cluster>(project, write).await?;
+        records += self.export_all::<Constraint>(project, write).await?;
+        records += self.export_all::<TimelineEvent>(project, write).await?;
+        records += self.export_all::<Head>(project, write).await?;
+        if self.base(project).await?.expect != before.expect {
+            let message = format!("project {project} was changed while it was exported; export it again");
+            return Err(Error::conflict("export", message));
+        }
+        let end = serde_json::json!({ "record": "end", "value": { "records": records } });
+        write(&end.to_string())
     }
 
     async fn export_all<R: Record>(
         &self,
         project: &ProjectId,
         write: &mut (dyn FnMut(&str) -> Result<()> + Send),
-    ) -> Result<()> {
+    ) -> Result<usize> {
+        let mut written = 0;
         let unreadable =
             |e| Error::new(ErrorKind::Unexpected, "export", "a stored record is not JSON").with_source(e);
         let mut query = Query { blobs: true, limit: 1000, ..Query::all::<R>() };
@@ -83,10 +92,11 @@ impl Soulcaster {
                 };
                 let line = Line { record: R::COLLECTION.to_owned(), value, text, hex };
                 write(&serde_json::to_string(&line).map_err(unreadable)?)?;
+                written += 1;
             }
             match page.next {
                 Some(next) => query.after = Some(next),
-                None => return Ok(()),
+                None => return Ok(written),
             }
         }
     }
@@ -110,12 +120,15 @@ impl Soulcaster {
         }
         let mut report = ImportReport::default();
         let mut writes = Vec::new();
+        let (mut head, mut ended) = (None, false);
         for (at, line) in (1usize..).zip(lines) {
             let refuse = |why: &str| Error::invalid("import", format!("line {at}: {why}"));
             let line: Line =
                 serde_json::from_str(&line?).map_err(|e| refuse(&format!("not a line of an export: {e}")))?;
-            if (at == 1) != (line.record == "soulcaster") {
-                return Err(refuse("an export has one header, and it comes first"));
+            if (at == 1) != (line.record == "soulcaster") || ended {
+                return Err(refuse(
+                    "an export has one header, which comes first, and one end, which comes last",
+                ));
             }
             let blob = match (line.text, line.hex) {
                 (Some(text), _) => Some(text.into_bytes()),
@@ -147,10 +160,27 @@ impl Soulcaster {
                     report.events += 1;
                     record::<TimelineEvent>(value, blob, project)
                 }
-                Head::COLLECTION => record::<Head>(value, blob, project),
+                Head::COLLECTION => {
+                    // Versions are those of the store that was exported.
+                    let mut value = value;
+                    value["read_to"] = Value::from(0);
+                    head = serde_json::from_value(value.clone()).ok();
+                    record::<Head>(value, blob, project)
+                }
+                "end" => {
+                    if value["records"].as_u64() != Some(writes.len() as u64) {
+                        return Err(refuse("lines are missing; export it anew"));
+                    }
+                    ended = true;
+                    continue;
+                }
                 other => return Err(refuse(&format!("no record {other:?} is known"))),
             };
             writes.push(write.map_err(|e| refuse(e.message()))?);
+        }
+        let counted = head.map_or(0, |head: Head| head.events);
+        if !ended || counted != report.events as u64 {
+            return Err(Error::invalid("import", "the export is cut short; export it anew"));
         }
         if !writes.is_empty() {
             self.store.commit(project, writes).await?;

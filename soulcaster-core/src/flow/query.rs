@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
-use crate::id::{ClusterId, ConstraintId, FeedbackId, ProjectId};
+use crate::error::{Error, ErrorKind, Result};
+use crate::flow::binding::named;
+use crate::id::{ClusterId, FeedbackId, ProjectId};
 use crate::model::cluster::Cluster;
 use crate::model::constraint::Constraint;
 use crate::model::decision::{Decision, Verdict};
@@ -89,6 +90,16 @@ pub struct ClusterDetail {
     pub unsure: Vec<PlacedItem>,
 }
 
+/// What a name means.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind", content = "id")]
+pub enum Named {
+    /// An item.
+    Item(FeedbackId),
+    /// A cluster.
+    Cluster(ClusterId),
+}
+
 /// Why an item is where it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Explanation {
@@ -102,7 +113,7 @@ pub struct Explanation {
     pub nearest: Vec<FeedbackItem>,
     /// The second-best cluster.
     pub runner_up: Option<Cluster>,
-    /// Corrections that name it.
+    /// Corrections in force that name it.
     pub corrections: Vec<Constraint>,
 }
 
@@ -164,6 +175,9 @@ impl Soulcaster {
     /// # Errors
     /// Those of the store.
     pub async fn items(&self, project: &ProjectId, query: &ItemQuery) -> Result<ItemPage> {
+        if let Some(cluster) = &query.cluster {
+            self.members(project, cluster).await?;
+        }
         if query.cluster.is_some() || query.unsure {
             let mut ids: Vec<FeedbackId> = Vec::new();
             let wanted = match &query.cluster {
@@ -216,12 +230,8 @@ impl Soulcaster {
         let near: Vec<FeedbackId> =
             decision.iter().flat_map(|d| &d.evidence.nearest).map(|near| near.item.clone()).collect();
         let nearest = self.placed(project, &near).await?.into_iter().map(|placed| placed.item).collect();
-        let corrections =
-            decision.iter().flat_map(|d| d.evidence.corrections.clone()).collect::<Vec<ConstraintId>>();
-        let keys: Vec<Key> = corrections.iter().map(|id| Key::of::<Constraint>(id.as_str())).collect();
-        let stored = self.store.get(project, &keys, false).await?;
-        let corrections =
-            stored.into_iter().flatten().map(Stored::decode).collect::<Result<Vec<Constraint>>>()?;
+        let mut corrections = self.load_constraints(project).await?;
+        corrections.retain(|constraint| named(&constraint.kind).any(|named| named == id));
         Ok(Explanation {
             item,
             cluster: self.one_cluster(project, place).await?,
@@ -277,6 +287,36 @@ impl Soulcaster {
             .collect()
     }
 
+    /// The one item or cluster that `name` means: one that is called just so, else the only one that begins so.
+    ///
+    /// # Errors
+    /// `NotFound`, or `Invalid` when several match.
+    pub async fn find(&self, project: &ProjectId, name: &str) -> Result<Named> {
+        let (item, cluster) = (self.find_item(project, name).await, self.find_cluster(project, name).await);
+        let (item, cluster) = match (item, cluster) {
+            (Err(error), Err(other)) => {
+                // Several of a kind say more than none of the other.
+                return Err(if error.kind() == ErrorKind::NotFound { other } else { error });
+            }
+            (Ok(item), Err(error)) if error.kind() == ErrorKind::NotFound => return Ok(Named::Item(item)),
+            (Err(error), Ok(cluster)) if error.kind() == ErrorKind::NotFound => {
+                return Ok(Named::Cluster(cluster));
+            }
+            (Ok(item), Ok(cluster)) => (item, cluster),
+            (Err(error), Ok(_)) | (Ok(_), Err(error)) => return Err(error),
+        };
+        if cluster.as_str() == name {
+            return Ok(Named::Cluster(cluster));
+        }
+        let known = self.placed(project, std::slice::from_ref(&item)).await?;
+        let external = known.first().and_then(|placed| placed.item.external_id.as_deref());
+        if item.as_str() == name || external == Some(name) {
+            return Ok(Named::Item(item));
+        }
+        let message = format!("{name:?} means item {item} and cluster {cluster}; give more letters");
+        Err(Error::invalid("find", message))
+    }
+
     /// The one item that `name` means: its id, the beginning of it, or the source's own id.
     ///
     /// # Errors
@@ -319,11 +359,13 @@ fn one(mut found: Vec<String>, what: &'static str, name: &str, project: &Project
         (Some(id), None) => Ok(id),
         (Some(a), Some(b)) => Err(Error::invalid(
             "find",
-            format!("{name:?} means {what}s {b} and {a}, perhaps more; give more letters"),
+            format!("{name:?} means {what}s {b} and {a}, perhaps more; use one of these, or more letters"),
         )),
-        _ => Err(Error::not_found(
-            "find",
-            format!("no {what} {name:?} in project {project}; `soulcaster {what}s` lists them"),
-        )),
+        _ => {
+            let short = if name.len() < 3 { "; the beginning of an id takes three letters" } else { "" };
+            let message =
+                format!("no {what} {name:?} in project {project}; `soulcaster {what}s` lists them{short}");
+            Err(Error::not_found("find", message))
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Finding items by meaning and by words.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::engine::words::words;
@@ -42,31 +44,27 @@ impl Soulcaster {
         let lexical =
             Query { text: Some(text), order: Order::Relevance, limit: pool, ..Query::all::<FeedbackItem>() };
         let lexical = self.store.list(project, &lexical).await?.records;
-        let mut scored: Vec<(FeedbackId, f64, Option<f32>, bool)> = Vec::new();
         let rank = |at: usize| 1.0 / (60.0 + at as f64);
+        let mut found: HashMap<FeedbackId, (f64, Option<f32>, bool)> = HashMap::new();
         for (at, hit) in dense.into_iter().enumerate() {
-            scored.push((hit.item, rank(at), Some(hit.score), false));
+            found.insert(hit.item, (rank(at), Some(hit.score), false));
         }
         for (at, stored) in lexical.into_iter().enumerate() {
-            match scored.iter_mut().find(|(id, ..)| id.as_str() == stored.id) {
-                Some((_, score, _, lexical)) => {
-                    *score += rank(at);
-                    *lexical = true;
-                }
-                None => scored.push((FeedbackId::from(stored.id), rank(at), None, true)),
-            }
+            let (score, _, lexical) = found.entry(FeedbackId::from(stored.id)).or_insert((0.0, None, true));
+            *score += rank(at);
+            *lexical = true;
         }
+        let mut scored: Vec<(FeedbackId, f64)> =
+            found.iter().map(|(id, (score, ..))| (id.clone(), *score)).collect();
         scored.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         scored.truncate(limit);
         let ids: Vec<FeedbackId> = scored.iter().map(|(id, ..)| id.clone()).collect();
         let items = self.placed(project, &ids).await?;
-        Ok(items
-            .into_iter()
-            .filter_map(|item| {
-                let (_, _, dense, lexical) = scored.iter().find(|(id, ..)| *id == item.item.id)?;
-                Some(Found { dense: *dense, lexical: *lexical, item })
-            })
-            .collect())
+        let found = |item: PlacedItem| {
+            let (_, dense, lexical) = found.get(&item.item.id)?;
+            Some(Found { dense: *dense, lexical: *lexical, item })
+        };
+        Ok(items.into_iter().filter_map(found).collect())
     }
 
     /// Brings the index up to the store: what was embedded since the last look is added, what is gone removed.

@@ -99,9 +99,11 @@ impl Soulcaster {
     ) -> Result<Draft> {
         let Base { mut head, expect } = base;
         head.embedder = Some(self.embedder.id());
+        let quiet = head.clone();
         let event_id = head.next_event();
         let mut writes = Vec::new();
         let mut moves = Vec::new();
+        let change = Change { verdicts: living(project, material, &present, change.verdicts), ..change };
         let mut after: Vec<Option<Verdict>> =
             material.decisions.iter().map(|d| d.as_ref().map(|d| d.verdict.clone())).collect();
         let mut affected: BTreeSet<ClusterId> = BTreeSet::new();
@@ -133,7 +135,8 @@ impl Soulcaster {
             }
         }
         // A full run draws every cluster again, so that names and numbers fit the whole.
-        if matches!(change.kind, EventKind::Grouped | EventKind::Reclustered) {
+        let is_run = matches!(change.kind, EventKind::Grouped | EventKind::Reclustered);
+        if is_run {
             affected.extend(members.keys().map(|id| (*id).clone()));
         }
         let background = head.calibration.as_ref().map_or(0.0, |c| c.background);
@@ -199,10 +202,67 @@ impl Soulcaster {
             undone.moves.clear();
             writes.push(Write::put(&undone, Expect::Any)?);
         }
-        writes.push(Write::put(&event, Expect::Absent)?);
+        // A run that moves nothing may still draw clusters anew; that is no event.
+        if is_run && event.moves.is_empty() {
+            head = quiet;
+        } else {
+            writes.push(Write::put(&event, Expect::Absent)?);
+        }
         writes.push(Write::put(&head, expect)?);
         Ok(Draft { writes, settled: Settled { event, clusters } })
     }
+}
+
+/// The verdicts, but that no suggestion is a cluster without items: it follows the cluster that took those, and
+/// when there is none, the item opens a cluster of its own.
+fn living(
+    project: &ProjectId,
+    material: &Material,
+    present: &BTreeMap<ClusterId, (Cluster, u64)>,
+    mut verdicts: Vec<Option<(Verdict, Evidence)>>,
+) -> Vec<Option<(Verdict, Evidence)>> {
+    let mut members: HashMap<ClusterId, usize> = HashMap::new();
+    for (decision, wanted) in material.decisions.iter().zip(&verdicts) {
+        let before = decision.as_ref().map(|d| &d.verdict);
+        let after = wanted.as_ref().map(|(verdict, _)| verdict).or(before);
+        for (cluster, one) in [(before.and_then(Verdict::cluster), 0), (after.and_then(Verdict::cluster), 1)]
+        {
+            if let Some(cluster) = cluster {
+                *members.entry(cluster.clone()).or_default() += one;
+            }
+        }
+    }
+    let lives = |id: &ClusterId| {
+        let elsewhere = || present.get(id).map_or(0, |(cluster, _)| cluster.size);
+        members.get(id).copied().unwrap_or_else(elsewhere) > 0
+    };
+    let mut opened = HashSet::new();
+    for (row, wanted) in verdicts.iter_mut().enumerate() {
+        let Some((Verdict::Unsure { suggestion }, _)) = wanted else { continue };
+        let mut at = suggestion.clone();
+        let mut steps = 0;
+        while !lives(&at) && steps < present.len() {
+            let Some(next) = present.get(&at).and_then(|(cluster, _)| cluster.lineage.merged_into.clone())
+            else {
+                break;
+            };
+            at = next;
+            steps += 1;
+        }
+        let verdict = if lives(&at) {
+            Verdict::Unsure { suggestion: at }
+        } else {
+            let taken =
+                |id: &ClusterId| present.contains_key(id) || members.contains_key(id) || opened.contains(id);
+            let cluster = mint(project, &material.items[row].id, taken);
+            opened.insert(cluster.clone());
+            Verdict::New { cluster }
+        };
+        if let Some((old, _)) = wanted {
+            *old = verdict;
+        }
+    }
+    verdicts
 }
 
 /// One sentence about `event`.
@@ -219,7 +279,7 @@ fn summary(event: &TimelineEvent, clusters: &BTreeMap<ClusterId, Cluster>) -> St
         EventKind::Split => format!("split a cluster: {} moved", items(event.moved)),
         EventKind::Moved => format!("moved {}", items(event.moved)),
         EventKind::Confirmed => {
-            format!("confirmed: {} moved, {} constraints", items(event.moved), event.constraints.len())
+            format!("confirmed: {} moved", items(event.moved))
         }
         EventKind::Rejected => "refused a suggestion".to_owned(),
         EventKind::CleanedUp => {

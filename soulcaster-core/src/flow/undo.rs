@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::error::{Error, Result};
 use crate::flow::binding::{broken, verdicts};
+use crate::flow::ingest::{TRIES, busy, is_lost_race};
 use crate::flow::settle::Change;
 use crate::id::{ClusterId, FeedbackId, ProjectId};
 use crate::model::constraint::Constraint;
@@ -23,6 +24,16 @@ impl Soulcaster {
     /// # Errors
     /// `NotFound` when there is nothing to undo.
     pub async fn undo(&self, project: &ProjectId, now: DateTime<Utc>) -> Result<TimelineEvent> {
+        for _ in 0..TRIES {
+            match self.try_undo(project, now).await {
+                Err(error) if is_lost_race(&error) => {}
+                other => return other,
+            }
+        }
+        Err(busy(project))
+    }
+
+    async fn try_undo(&self, project: &ProjectId, now: DateTime<Utc>) -> Result<TimelineEvent> {
         let base = self.base(project).await?;
         let events: Vec<TimelineEvent> = self
             .store

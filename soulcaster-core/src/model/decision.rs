@@ -129,7 +129,7 @@ pub struct Evidence {
     /// The template of a machine-written line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
-    /// Corrections that bind this item.
+    /// Corrections that bound this item when it was decided.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub corrections: Vec<ConstraintId>,
     /// The model that made the vectors.
@@ -176,10 +176,6 @@ impl Evidence {
         }
         if let Some(second) = &self.runner_up {
             parts.push(format!("runner-up {} at {:.3}", second.cluster, second.support));
-        }
-        if !self.corrections.is_empty() {
-            let ids: Vec<&str> = self.corrections.iter().map(ConstraintId::as_str).collect();
-            parts.push(format!("bound by {}", ids.join(", ")));
         }
         format!("{}: {}", verdict.name(), parts.join("; "))
     }

@@ -39,6 +39,9 @@ pub struct Head {
     /// The model that made the project's vectors; vectors of another are never mixed in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub embedder: Option<EmbedderId>,
+    /// The store version up to which changes of items have been taken account of.
+    #[serde(default)]
+    pub read_to: u64,
     /// What the last full run found out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<Calibration>,
@@ -48,7 +51,14 @@ impl Head {
     /// The head of a project in which nothing has happened.
     #[must_use]
     pub fn empty(project: &ProjectId) -> Self {
-        Self { project_id: project.clone(), events: 0, constraints: 0, embedder: None, calibration: None }
+        Self {
+            project_id: project.clone(),
+            events: 0,
+            constraints: 0,
+            embedder: None,
+            read_to: 0,
+            calibration: None,
+        }
     }
 
     /// Takes the next event name.

@@ -144,21 +144,22 @@ impl Inbound {
         Ok(())
     }
 
-    /// The id that this report has in `project`.
+    /// The id that this report has in every project: a project that is exported keeps its ids wherever it is
+    /// imported.
     ///
-    /// With an external id it follows from (project, source, external id); without one from the text, the
-    /// author and the time, so the same anonymous report sent twice is one item.
+    /// With an external id it follows from source and external id; without one from the text, the author and
+    /// the time, so the same anonymous report sent twice is one item.
     #[must_use]
-    pub fn feedback_id(&self, project: &ProjectId) -> FeedbackId {
-        let (project, source) = (project.as_str().as_bytes(), self.source.as_bytes());
+    pub fn feedback_id(&self) -> FeedbackId {
+        let source = self.source.as_bytes();
         let id = match &self.external_id {
-            Some(external) => digest(&[b"item", project, source, external.as_bytes()], 16),
+            Some(external) => digest(&[b"item", source, external.as_bytes()], 16),
             None => {
                 let time = self.occurred_at.map(|t| t.timestamp_micros().to_le_bytes());
                 let author = self.author.as_deref().unwrap_or_default();
                 let time: &[u8] = time.as_ref().map_or(&[], |t| t);
                 let (title, body) = (self.title.as_bytes(), self.body.as_bytes());
-                digest(&[b"text", project, source, title, body, author.as_bytes(), time], 16)
+                digest(&[b"text", source, title, body, author.as_bytes(), time], 16)
             }
         };
         FeedbackId::from(id)
@@ -184,8 +185,15 @@ impl Inbound {
     }
 }
 
+/// Whether there is something to see: blanks, control characters and marks of no width are nothing.
 fn has_text(text: &str) -> bool {
-    text.chars().any(|c| !c.is_whitespace() && !c.is_control())
+    let is_nothing = |c: char| {
+        c.is_whitespace()
+            || c.is_control()
+            || matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
+            || matches!(c, '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}')
+    };
+    !text.chars().all(is_nothing)
 }
 
 /// A report as it is kept.
@@ -244,7 +252,7 @@ impl FeedbackItem {
     #[must_use]
     pub fn first(project: &ProjectId, inbound: Inbound, now: DateTime<Utc>) -> Self {
         Self {
-            id: inbound.feedback_id(project),
+            id: inbound.feedback_id(),
             occurrence: inbound.occurrence(),
             last_seen: inbound.seen_at().unwrap_or(now),
             project_id: project.clone(),
@@ -275,9 +283,9 @@ impl FeedbackItem {
         if seen > self.last_seen || (seen == self.last_seen && wins_tie) {
             self.title = inbound.title;
             self.body = inbound.body;
-            self.author = inbound.author.or(self.author.take());
-            self.url = inbound.url.or(self.url.take());
-            self.severity = inbound.severity.or(self.severity);
+            self.author = inbound.author;
+            self.url = inbound.url;
+            self.severity = inbound.severity;
             self.tags = inbound.tags;
             self.metadata = inbound.metadata;
             self.auth_strength = inbound.auth_strength;

@@ -1,9 +1,9 @@
 //! Changing the grouping: corrections, clean-up, regrouping, undo.
 
 use serde::Serialize;
-use soulcaster_core::flow::GroupReport;
+use soulcaster_core::flow::{GroupReport, Named};
 use soulcaster_core::model::{Move, TimelineEvent, Verdict};
-use soulcaster_core::{ClusterId, ErrorKind, FeedbackId, Result, Soulcaster};
+use soulcaster_core::{ClusterId, Error, FeedbackId, Result, Soulcaster};
 
 use super::look;
 use crate::session::{Outcome, Session};
@@ -70,14 +70,14 @@ pub(super) async fn shift(session: &Session, item: &str, to: &str) -> Result<Out
 pub(super) async fn confirm(session: &Session, name: &str, no: bool) -> Result<Outcome> {
     let soulcaster = session.open()?;
     let (project, now) = (&session.project, session.now);
-    let event = match soulcaster.find_item(project, name).await {
-        Ok(item) if no => soulcaster.reject_item(project, &item, now).await?,
-        Ok(item) => soulcaster.confirm_item(project, &item, now).await?,
-        Err(error) if error.kind() == ErrorKind::NotFound && !no => {
-            let cluster = soulcaster.find_cluster(project, name).await.map_err(|_| error)?;
-            soulcaster.confirm_cluster(project, &cluster, now).await?
+    let event = match soulcaster.find(project, name).await? {
+        Named::Item(item) if no => soulcaster.reject_item(project, &item, now).await?,
+        Named::Item(item) => soulcaster.confirm_item(project, &item, now).await?,
+        Named::Cluster(cluster) if no => {
+            let message = format!("{cluster} is a group; `--no` refuses the suggestion for one report");
+            return Err(Error::invalid("confirm", message));
         }
-        Err(error) => return Err(error),
+        Named::Cluster(cluster) => soulcaster.confirm_cluster(project, &cluster, now).await?,
     };
     done(session, &event)
 }
@@ -143,10 +143,11 @@ fn difference(report: &GroupReport, dry_run: bool) -> String {
         out += &format!("{gone} {would}{}{into}\n", if dry_run { "end" } else { "ended" });
     }
     let made = count(diff.created.len(), "new group");
+    let stayed = diff.unchanged + diff.moves.len() - moves.len();
     out += &format!(
         "{} {would}{moved}, {} {would}{}, {made}\n",
         count(moves.len(), "report"),
-        diff.unchanged,
+        stayed,
         if dry_run { "stay" } else { "stayed" }
     );
     out

@@ -15,9 +15,18 @@ use crate::text::{count, plain};
 
 pub(super) async fn export(session: &Session, out: Option<&Path>) -> Result<Outcome> {
     let soulcaster = session.look()?;
-    let mut out = Output::create(out.unwrap_or(Path::new("-")))?;
+    let name = out.unwrap_or(Path::new("-"));
+    let mut out = Output::create(name)?;
     soulcaster.export(&session.project, &mut |line| out.write(line).and_then(|()| out.write("\n"))).await?;
     out.finish()?;
+    if name.as_os_str() != "-" {
+        #[derive(Serialize)]
+        struct Written<'a> {
+            export: &'a Path,
+        }
+        let written = Written { export: name };
+        session.answer(&written, |written| format!("{}\n", plain(&written.export.display().to_string())))?;
+    }
     Ok(Outcome::Done)
 }
 

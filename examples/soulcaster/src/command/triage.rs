@@ -37,6 +37,10 @@ struct Answer<'a> {
 }
 
 pub(super) async fn triage(session: &Session, args: &Triage) -> Result<Outcome> {
+    if args.report.as_deref().is_some_and(|page| page.as_os_str() == "-") {
+        let message = "--report names a file; standard output holds the answer, and `soulcaster report -o -` writes the page there";
+        return Err(Error::invalid("triage", message));
+    }
     let mut intake = Intake::open(session, &args.files, &args.source)?;
     // A page that cannot be written is known before any work is done.
     let page = args.report.as_deref().map(Output::create).transpose()?;
