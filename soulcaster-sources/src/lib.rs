@@ -3,11 +3,13 @@
 //! | what | where |
 //! | --- | --- |
 //! | read reports from files | [`mod@file`] |
+//! | verify who delivers | [`signature`] |
 //! | keep records in one file, durably | [`SqliteStore`] |
 //!
 //! Everything here is behind a port of [`soulcaster_core::port`]; the engine never sees which one it talks to.
 
 pub mod file;
+pub mod signature;
 pub mod sqlite;
 
 pub use sqlite::SqliteStore;
