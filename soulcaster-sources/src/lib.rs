@@ -9,7 +9,9 @@
 //! Everything here is behind a port of [`soulcaster_core::port`]; the engine never sees which one it talks to.
 
 pub mod file;
+mod payload;
 pub mod signature;
 pub mod sqlite;
+mod time;
 
 pub use sqlite::SqliteStore;

@@ -90,6 +90,7 @@ impl Auth {
         delivery: &Delivery,
         signed: impl FnOnce(&[Secret]) -> Result<AuthStrength>,
     ) -> Result<AuthStrength> {
+        crate::payload::check_size(delivery)?;
         match self {
             Self::Signed { secrets } => signed(secrets),
             Self::HeaderSecret { header, secrets } => header_secret(delivery, header, secrets),
