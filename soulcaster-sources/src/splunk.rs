@@ -1,0 +1,219 @@
+//! Splunk alerts, pushed by the webhook alert action of Splunk Enterprise and Cloud.
+//!
+//! The alert action neither signs nor sends headers of one's own. It proves itself by a secret in the path,
+//! `/ingest/splunk/{key id}/{secret}`, of which only a hash is kept here ([`PathToken`]); where a proxy can add
+//! one, a header secret does as well.
+//!
+//! | field | from |
+//! | --- | --- |
+//! | external id | `sid`, `:`, a hash of `result`: a search that alerts for each result has one `sid` for all |
+//! | title | `search_name`; without one the body's first line |
+//! | body | `result._raw`, else `result` as JSON |
+//! | time | `result._time` |
+//! | severity | `result.severity`, `result.urgency` |
+//! | tags | `app`, `index`, `sourcetype`, `host` |
+//!
+//! `results_link` is kept to be shown and never fetched.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use soulcaster_core::model::{AuthStrength, Inbound, Severity};
+use soulcaster_core::port::{Decoded, Delivery, Ignored, Webhook};
+use soulcaster_core::{Error, ErrorKind, Result, Secret};
+use subtle::{Choice, ConstantTimeEq};
+
+use crate::field;
+use crate::payload::{self, first_word, word};
+use crate::signature::{self, Auth};
+
+/// The hash of a secret that stands in the path of a delivery; the secret itself is not kept.
+///
+/// ```
+/// use soulcaster_core::Secret;
+/// use soulcaster_sources::splunk::PathToken;
+/// let token = PathToken::of(&Secret::new("h7Jd0…"));
+/// assert_eq!(PathToken::parse(&token.to_string()).unwrap(), token);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathToken([u8; 32]);
+
+impl PathToken {
+    /// The hash of `secret`.
+    #[must_use]
+    pub fn of(secret: &Secret) -> Self {
+        Self(Sha256::digest(secret.expose()).into())
+    }
+
+    /// Reads a stored hash: 64 lower-case hex digits.
+    ///
+    /// # Errors
+    /// `Invalid` for anything else.
+    pub fn parse(text: &str) -> Result<Self> {
+        let bytes = signature::hex(text).and_then(|bytes| bytes.try_into().ok());
+        bytes
+            .map(Self)
+            .ok_or_else(|| Error::invalid("webhook.check", "a path token is 64 lower-case hex digits"))
+    }
+}
+
+impl std::fmt::Display for PathToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// Which deliveries of Splunk are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SplunkSettings {
+    /// Whether anything is kept.
+    pub enabled: bool,
+    /// Names of saved searches; all without a list, none with an empty one.
+    pub searches: Option<Vec<String>>,
+}
+
+impl Default for SplunkSettings {
+    fn default() -> Self {
+        Self { enabled: true, searches: None }
+    }
+}
+
+impl SplunkSettings {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// `Invalid` for a blank search.
+    pub fn check(&self) -> Result<()> {
+        field::check_names(self.searches.as_ref(), "splunk: searches")
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Proof {
+    Path(Vec<PathToken>),
+    Header(Auth),
+}
+
+/// Reads deliveries of the Splunk webhook alert action.
+#[derive(Debug, Clone)]
+pub struct Splunk {
+    proof: Proof,
+    settings: SplunkSettings,
+}
+
+impl Splunk {
+    /// Makes a reader whose deliveries bring one of the active `tokens` as the last part of their path.
+    ///
+    /// # Errors
+    /// `Invalid` without a token, or for settings that cannot work.
+    pub fn with_path_token(tokens: Vec<PathToken>, settings: SplunkSettings) -> Result<Self> {
+        if tokens.is_empty() {
+            return Err(Error::invalid("webhook.check", "splunk: path tokens is empty; give one"));
+        }
+        if tokens.contains(&PathToken::of(&Secret::new(""))) {
+            return Err(Error::invalid("webhook.check", "splunk: a path token is of an empty secret"));
+        }
+        settings.check()?;
+        Ok(Self { proof: Proof::Path(tokens), settings })
+    }
+
+    /// Makes a reader whose deliveries pass a proxy that adds a header secret, or that are not verified.
+    ///
+    /// # Errors
+    /// `Invalid` for a credential or settings that cannot work.
+    pub fn new(auth: Auth, settings: SplunkSettings) -> Result<Self> {
+        field::check_unsigned(&auth, "splunk")?;
+        settings.check()?;
+        Ok(Self { proof: Proof::Header(auth), settings })
+    }
+
+    fn verify(&self, delivery: &Delivery) -> Result<AuthStrength> {
+        match &self.proof {
+            Proof::Header(auth) => auth.verify(delivery, field::no_scheme),
+            Proof::Path(tokens) => {
+                payload::check_size(delivery)?;
+                path_token(&delivery.path, tokens)
+            }
+        }
+    }
+}
+
+/// Compares the last part of the path; a query is never looked at.
+fn path_token(path: &str, tokens: &[PathToken]) -> Result<AuthStrength> {
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let last = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    let offered = Sha256::digest(last);
+    let mut found = Choice::from(0);
+    for token in tokens {
+        found |= token.0.as_slice().ct_eq(&offered);
+    }
+    if !last.is_empty() && bool::from(found) {
+        return Ok(AuthStrength::SharedSecret);
+    }
+    let message = "the path does not end in an active token";
+    Err(Error::new(ErrorKind::Unauthorized, "webhook.verify", message))
+}
+
+impl Webhook for Splunk {
+    fn name(&self) -> &str {
+        "splunk"
+    }
+
+    fn decode(&self, delivery: &Delivery, _: DateTime<Utc>) -> Result<Decoded> {
+        let strength = self.verify(delivery)?;
+        if !self.settings.enabled {
+            return Ok(payload::filtered("enabled"));
+        }
+        let Some(alert) = payload::read(&delivery.body)? else { return Ok(Decoded::Ignored(Ignored::Empty)) };
+        let search = word(&alert, "/search_name");
+        if let Some(searches) = &self.settings.searches
+            && !searches.iter().any(|known| search.as_deref() == Some(known.trim()))
+        {
+            return Ok(payload::filtered("searches"));
+        }
+        Ok(payload::report(report(&alert, search)?, delivery, strength))
+    }
+}
+
+fn report(alert: &Value, search: Option<String>) -> Result<Inbound> {
+    let result = alert.pointer("/result").filter(|result| result.is_object() || result.is_array());
+    let json = result.map(Value::to_string).unwrap_or_default();
+    let raw = payload::text(alert, "/result/_raw");
+    let lines: Vec<String> = payload::list(alert, "/result/_raw").iter().map(payload::text_of).collect();
+    let body = if !raw.trim().is_empty() {
+        raw
+    } else if !lines.is_empty() {
+        lines.join("\n")
+    } else {
+        payload::clean(if matches!(json.as_str(), "{}" | "[]") { "" } else { &json })
+    };
+    let mut tags = Vec::new();
+    field::named_tag(&mut tags, "app", word(alert, "/app"));
+    for name in ["index", "sourcetype", "host"] {
+        field::named_tag(&mut tags, name, word(alert, &format!("/result/{name}")));
+    }
+    let severity = first_word(alert, &["/result/severity", "/result/urgency"]);
+    let mut metadata = Map::new();
+    for (name, pointer) in [("sid", "/sid"), ("search_name", "/search_name"), ("source", "/result/source")] {
+        field::note(&mut metadata, name, word(alert, pointer));
+    }
+    let row = field::fingerprint(&[json.as_bytes()]);
+    Ok(Inbound {
+        source: "splunk".into(),
+        external_id: payload::id(alert, "/sid")?.map(|sid| format!("{sid}:{}", &row[..16])),
+        title: search.unwrap_or_else(|| field::title_of(&body)),
+        body,
+        author: word(alert, "/owner"),
+        url: payload::url(alert, "/results_link"),
+        severity: severity.and_then(|word| Severity::parse(&word)),
+        tags,
+        metadata,
+        occurred_at: payload::time(alert, "/result/_time"),
+        ..Inbound::default()
+    })
+}
+
+#[cfg(test)]
+mod tests;
