@@ -127,9 +127,7 @@ fn alert(source: &str, group: &Value, alert: &Value) -> Result<Inbound> {
     field::note(&mut metadata, "status", Some(status.to_ascii_lowercase()));
     field::note(&mut metadata, "fingerprint", Some(fingerprint));
     field::note(&mut metadata, "ends_at", ends.filter(|_| resolved).map(|at| at.to_rfc3339()));
-    for (name, pointer) in
-        [("group_key", "/groupKey"), ("receiver", "/receiver"), ("external_url", "/externalURL")]
-    {
+    for (name, pointer) in [("group_key", "/groupKey"), ("external_url", "/externalURL")] {
         field::note(&mut metadata, name, word(group, pointer));
     }
     for (name, pointer) in [

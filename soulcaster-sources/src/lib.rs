@@ -19,6 +19,8 @@
 //! Everything here is behind a port of [`soulcaster_core::port`]; the engine never sees which one it talks to.
 
 pub mod alertmanager;
+#[cfg(test)]
+mod corpus;
 pub mod datadog;
 pub mod email;
 mod field;

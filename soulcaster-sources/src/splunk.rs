@@ -7,7 +7,7 @@
 //! | field | from |
 //! | --- | --- |
 //! | external id | `sid`, `:`, a hash of `result`: a search that alerts for each result has one `sid` for all |
-//! | title | `search_name`; without one the body's first line |
+//! | title | `search_name`; without one the body's first line, or `Splunk alert` where that is JSON |
 //! | body | `result._raw`, else `result` as JSON |
 //! | time | `result._time` |
 //! | severity | `result.severity`, `result.urgency` |
@@ -199,11 +199,15 @@ fn report(alert: &Value, search: Option<String>) -> Result<Inbound> {
     for (name, pointer) in [("sid", "/sid"), ("search_name", "/search_name"), ("source", "/result/source")] {
         field::note(&mut metadata, name, word(alert, pointer));
     }
+    let title = search.unwrap_or_else(|| match body.chars().next() {
+        Some('{' | '[') => "Splunk alert".to_owned(),
+        _ => field::title_of(&body),
+    });
     let row = field::fingerprint(&[json.as_bytes()]);
     Ok(Inbound {
         source: "splunk".into(),
         external_id: payload::id(alert, "/sid")?.map(|sid| format!("{sid}:{}", &row[..16])),
-        title: search.unwrap_or_else(|| field::title_of(&body)),
+        title,
         body,
         author: word(alert, "/owner"),
         url: payload::url(alert, "/results_link"),

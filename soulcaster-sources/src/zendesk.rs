@@ -169,7 +169,11 @@ fn trigger(body: &Value) -> Result<Inbound> {
     });
     let digits = |id: &&str| !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit());
     let in_url = url.as_deref().and_then(|url| url.split(['?', '#']).next()?.rsplit("/tickets/").next());
-    let id = get(&["/ticket_id", "/id"]).or_else(|| in_url.filter(digits).map(str::to_owned));
+    let given = match payload::id(body, "/ticket_id")? {
+        None => payload::id(body, "/id")?,
+        id => id,
+    };
+    let id = given.filter(|id| !id.contains("{{")).or_else(|| in_url.filter(digits).map(str::to_owned));
     let text = get(&["/description", "/body", "/comment", "/latest_comment", "/message"]).unwrap_or_default();
     let title = get(&["/title", "/subject"]).map(|title| payload::one_line(&title));
     let mut tags = payload::words(body, "/tags", "");
@@ -180,7 +184,7 @@ fn trigger(body: &Value) -> Result<Inbound> {
     field::note(&mut metadata, "status", get(&["/status"]).map(|status| status.to_ascii_lowercase()));
     Ok(Inbound {
         source: "zendesk".into(),
-        external_id: id.map(|id| format!("ticket:{}", payload::cut(&payload::one_line(&id), 256))),
+        external_id: id.map(|id| format!("ticket:{id}")),
         title: title.unwrap_or_else(|| field::title_of(&text)),
         body: text,
         author: get(&["/requester_id", "/requester", "/requester_email", "/author"])

@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn something_is_always_left() {
         assert_eq!(strip("> only\n> quoted", true), "> only\n> quoted");
-        assert_eq!(strip("-- \nname", false), "-- \nname");
+        assert_eq!(strip("-- \nname", false), "--\nname");
         assert_eq!(strip("\n\n", false), "");
     }
 

@@ -1,0 +1,255 @@
+//! What holds for every vendor here: hostile, random and mutated deliveries are decoded or refused, never worse.
+
+use chrono::{DateTime, Utc};
+use soulcaster_core::ErrorKind;
+use soulcaster_core::model::{AuthStrength, Inbound};
+use soulcaster_core::port::{Decoded, Delivery, Webhook};
+
+use crate::alertmanager::Alertmanager;
+use crate::datadog::Datadog;
+use crate::email::Email;
+use crate::grafana::Grafana;
+use crate::intercom::Intercom;
+use crate::otlp::Otlp;
+use crate::posthog::Posthog;
+use crate::signature::Auth;
+use crate::splunk::Splunk;
+use crate::splunk_observability::SplunkObservability;
+use crate::zendesk::Zendesk;
+
+/// The time at which tests receive.
+pub(crate) fn now() -> DateTime<Utc> {
+    at("2025-06-01T12:00:00Z")
+}
+
+pub(crate) fn at(rfc3339: &str) -> DateTime<Utc> {
+    DateTime::parse_from_rfc3339(rfc3339).unwrap().to_utc()
+}
+
+/// The bytes of a fixture, such as `grafana/v11.values.json`.
+pub(crate) fn fixture(name: &str) -> Vec<u8> {
+    let path = format!("{}/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+pub(crate) fn delivery(body: impl Into<Vec<u8>>) -> Delivery {
+    Delivery { body: body.into(), ..Delivery::default() }
+}
+
+/// The reports of `body`, each of which can be kept and holds the bytes.
+#[track_caller]
+pub(crate) fn reports(webhook: &dyn Webhook, body: impl Into<Vec<u8>>) -> Vec<Inbound> {
+    let delivery = delivery(body);
+    match webhook.decode(&delivery, now()) {
+        Ok(Decoded::Reports(reports)) => {
+            for report in &reports {
+                report.check().unwrap();
+                assert_eq!(report.source, webhook.name());
+                assert_eq!(report.raw_payload.as_deref(), Some(delivery.body.as_slice()));
+                assert_eq!(report.auth_strength, AuthStrength::None);
+            }
+            reports
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[track_caller]
+pub(crate) fn report(webhook: &dyn Webhook, body: impl Into<Vec<u8>>) -> Inbound {
+    let mut reports = reports(webhook, body);
+    assert_eq!(reports.len(), 1);
+    reports.remove(0)
+}
+
+/// What a report is made of, one line each, without its bytes.
+pub(crate) fn shown(report: &Inbound) -> String {
+    let time = |time: Option<DateTime<Utc>>| time.map_or("-".into(), |time| time.to_rfc3339());
+    let text = |text: &Option<String>| text.clone().unwrap_or("-".into());
+    [
+        format!("id: {}", text(&report.external_id)),
+        format!("title: {}", report.title),
+        format!("body: {}", report.body.replace('\n', "⏎")),
+        format!("time: {} {}", time(report.occurred_at), time(report.updated_at)),
+        format!("severity: {}", report.severity.map_or("-".into(), |s| format!("{s:?}"))),
+        format!("tags: {}", report.tags.join(" | ")),
+        format!("url: {}", text(&report.url)),
+        format!("author: {}", text(&report.author)),
+        format!("status: {}", report.metadata.get("status").and_then(|s| s.as_str()).unwrap_or("-")),
+    ]
+    .join("\n")
+}
+
+/// A header secret refuses what brings none, a wrong one or two, and marks what it lets in.
+#[track_caller]
+pub(crate) fn header_secret_guards(make: impl Fn(Auth) -> Box<dyn Webhook>, body: Vec<u8>) {
+    let secrets =
+        vec![soulcaster_core::Secret::new("s3cret-new"), soulcaster_core::Secret::new("s3cret-old")];
+    let webhook = make(Auth::HeaderSecret { header: "X-Triage-Token".into(), secrets });
+    let send = |values: &[&str]| {
+        let headers = values.iter().map(|value| ("x-triage-token".to_owned(), (*value).to_owned())).collect();
+        webhook.decode(&Delivery { headers, body: body.clone(), ..Delivery::default() }, now())
+    };
+    for good in ["s3cret-new", "s3cret-old"] {
+        let Ok(Decoded::Reports(reports)) = send(&[good]) else { panic!("{good} was refused") };
+        assert!(reports.iter().all(|report| report.auth_strength == AuthStrength::SharedSecret));
+    }
+    for bad in [&[][..], &[""], &["s3cret"], &["s3cret-new", "s3cret-old"]] {
+        let error = send(bad).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unauthorized);
+        assert!(error.message().starts_with("X-Triage-Token ") && !error.message().contains("s3cret"));
+    }
+}
+
+fn all(auth: &Auth) -> Vec<Box<dyn Webhook>> {
+    let auth = || auth.clone();
+    vec![
+        Box::new(Alertmanager::new(auth(), Default::default()).unwrap()),
+        Box::new(Datadog::new(auth(), Default::default()).unwrap()),
+        Box::new(Email::new(auth(), Default::default()).unwrap()),
+        Box::new(Grafana::new(auth(), Default::default()).unwrap()),
+        Box::new(Intercom::new(auth(), Default::default()).unwrap()),
+        Box::new(Otlp::new(auth(), Default::default()).unwrap()),
+        Box::new(Posthog::new(auth(), Default::default()).unwrap()),
+        Box::new(Splunk::new(auth(), Default::default()).unwrap()),
+        Box::new(SplunkObservability::new(auth(), Default::default()).unwrap()),
+        Box::new(Zendesk::new(auth(), Default::default()).unwrap()),
+    ]
+}
+
+/// Every fixture in the folder of a vendor.
+fn files(folder: &str) -> Vec<(String, Vec<u8>)> {
+    let path = format!("{}/fixtures/{folder}", env!("CARGO_MANIFEST_DIR"));
+    let files = std::fs::read_dir(path).unwrap().map(|file| file.unwrap().path());
+    let data = files.filter(|path| path.extension().is_some_and(|end| end != "md"));
+    data.map(|path| (path.display().to_string(), std::fs::read(&path).unwrap())).collect()
+}
+
+/// Decoded or refused for a reason that tells nothing of the body; what is kept can be kept.
+#[track_caller]
+fn behaves(webhook: &dyn Webhook, delivery: &Delivery) {
+    let once = webhook.decode(delivery, now());
+    match &once {
+        Ok(Decoded::Reports(reports)) => {
+            assert!(!reports.is_empty());
+            for report in reports {
+                report.check().unwrap();
+                assert!(report.url.as_deref().is_none_or(|url| url.to_ascii_lowercase().starts_with("http")));
+                assert!(!report.title.contains(['\n', '\r', '\u{0}', '\u{1b}']));
+            }
+        }
+        Ok(_) => {}
+        Err(error) => {
+            assert!(matches!(error.kind(), ErrorKind::Invalid | ErrorKind::TooLarge), "{error}");
+            assert!(error.message().len() < 200, "{error}");
+        }
+    }
+    assert_eq!(format!("{once:?}"), format!("{:?}", webhook.decode(delivery, now())));
+}
+
+#[test]
+fn every_fixture_gives_reports_or_a_reason() {
+    for webhook in all(&Auth::AllowUnsigned) {
+        let files = files(webhook.name());
+        assert!(files.len() > 1, "{}", webhook.name());
+        for (path, body) in files {
+            let decoded = webhook.decode(&delivery(body), now());
+            assert!(decoded.is_ok(), "{path}: {decoded:?}");
+        }
+    }
+}
+
+#[test]
+fn hostile_deliveries_are_decoded_or_refused() {
+    let mut bodies: Vec<Vec<u8>> = files("adversarial").into_iter().map(|(_, body)| body).collect();
+    let vast = format!(r#"{{"alerts":[{}{{}}]}}"#, "{},".repeat(20_000));
+    for body in ["", " ", "null", "[]", "{}", "0", "\"a\"", "{\"a\":", "\u{feff}{}", "\0", "<a>", &vast] {
+        bodies.push(body.as_bytes().to_vec());
+    }
+    bodies.push(b"[".repeat(100_000));
+    bodies.push(b"{\"a\":".repeat(100_000));
+    bodies.push(vec![0xff; 1000]);
+    bodies.push(
+        br#"{"title":"\ud800","alerts":[{"labels":{"alertname":"\udfff"}}],"text":"a\u0000b"}"#.to_vec(),
+    );
+    for webhook in all(&Auth::AllowUnsigned) {
+        for body in &bodies {
+            behaves(webhook.as_ref(), &delivery(body.clone()));
+        }
+    }
+}
+
+#[test]
+fn a_disabled_source_keeps_nothing() {
+    macro_rules! off {
+        ($vendor:ident, $file:literal) => {
+            let settings = serde_json::from_str(r#"{"enabled":false}"#).unwrap();
+            let webhook = $vendor::new(Auth::AllowUnsigned, settings).unwrap();
+            let decoded = webhook.decode(&delivery(fixture($file)), now()).unwrap();
+            assert_eq!(decoded, crate::payload::filtered("enabled"), $file);
+        };
+    }
+    off!(Alertmanager, "alertmanager/zulip.two-alerts.json");
+    off!(Datadog, "datadog/keep.high_cpu_usage.json");
+    off!(Email, "email/html_only.eml");
+    off!(Grafana, "grafana/v11.values.json");
+    off!(Intercom, "intercom/ticket.created.json");
+    off!(Otlp, "otlp/error.json");
+    off!(Posthog, "posthog/action.json");
+    off!(Splunk, "splunk/missing_raw.json");
+    off!(SplunkObservability, "splunk_observability/ok.json");
+    off!(Zendesk, "zendesk/ticket.created.json");
+}
+
+#[test]
+fn a_missing_secret_refuses_to_start() {
+    let none = || Auth::HeaderSecret { header: "Authorization".into(), secrets: vec![] };
+    assert!(Alertmanager::new(none(), Default::default()).is_err());
+    assert!(Grafana::new(none(), Default::default()).is_err());
+    assert!(Splunk::new(none(), Default::default()).is_err());
+    assert!(Splunk::with_path_token(vec![], Default::default()).is_err());
+    let signed = || Auth::Signed { secrets: vec![soulcaster_core::Secret::new("s")] };
+    assert!(Zendesk::new(Auth::Signed { secrets: vec![] }, Default::default()).is_err());
+    for error in [
+        Datadog::new(signed(), Default::default()).unwrap_err(),
+        Email::new(signed(), Default::default()).unwrap_err(),
+        Otlp::new(signed(), Default::default()).unwrap_err(),
+        Posthog::new(signed(), Default::default()).unwrap_err(),
+    ] {
+        assert!(error.message().contains("not signed; use a header secret"), "{error}");
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn arbitrary_bytes_are_decoded_or_refused(
+        body in proptest::collection::vec(proptest::num::u8::ANY, 0..300),
+        kind in proptest::sample::select(vec!["application/json", "application/x-protobuf", "application/x-www-form-urlencoded", "message/rfc822"]),
+    ) {
+        for webhook in all(&Auth::AllowUnsigned) {
+            let headers = vec![("content-type".to_owned(), kind.to_owned())];
+            behaves(webhook.as_ref(), &Delivery { headers, body: body.clone(), ..Delivery::default() });
+        }
+    }
+
+    #[test]
+    fn mutated_fixtures_are_decoded_or_refused(
+        pick in proptest::num::usize::ANY,
+        cuts in proptest::collection::vec((proptest::num::usize::ANY, 0usize..40, proptest::sample::select(vec![
+            "", "\"", "{", "}", "[", "]", "null", "1e999", "-1", "99999999999999999999", "\\ud800", "\"\"", "\u{202e}", "\u{0}", "<p>",
+            "{\"a\":1}", "[1]", "true", ",", "9999-12-31T23:59:59Z", "\r\n", "=?utf-8?Q?=FF?=", "%%%", "$ID",
+        ])), 1..6),
+    ) {
+        let webhooks = all(&Auth::AllowUnsigned);
+        let webhook = &webhooks[pick % webhooks.len()];
+        let files = files(webhook.name());
+        let mut body = files[(pick / webhooks.len()) % files.len()].1.clone();
+        for (place, length, with) in cuts {
+            let start = place % (body.len() + 1);
+            let end = (start + length).min(body.len());
+            body.splice(start..end, with.bytes());
+        }
+        behaves(webhook.as_ref(), &delivery(body));
+    }
+}
