@@ -8,9 +8,14 @@
 //!
 //! Everything here is behind a port of [`soulcaster_core::port`]; the engine never sees which one it talks to.
 
+pub mod discord;
 pub mod file;
+pub mod github;
+pub mod pagerduty;
 mod payload;
+pub mod sentry;
 pub mod signature;
+pub mod slack;
 pub mod sqlite;
 mod time;
 
