@@ -141,7 +141,9 @@ impl DiscordWebhook {
         let interaction = value.get("token").is_some() && value.get("id").is_some();
         match kind {
             Some(0) if !interaction => Ok(Read::Other(handshake(b""))),
-            Some(1) if interaction || value.get("name").is_none() => Ok(Read::Other(handshake(b"{\"type\":1}"))),
+            Some(1) if interaction || value.get("name").is_none() => {
+                Ok(Read::Other(handshake(b"{\"type\":1}")))
+            }
             Some(kind) => Ok(Read::Other(payload::unknown(&format!("type {kind}")))),
             None => Ok(Read::Other(payload::unknown(&payload::line(value, "/message")))),
         }
@@ -195,9 +197,8 @@ impl Webhook for DiscordWebhook {
             let stamp = signature::required(delivery, TIMESTAMP)?;
             let parts: [&[u8]; 2] = [stamp.as_bytes(), &delivery.body];
             let strength = signature::ed25519_hex(keys, &parts, SIGNATURE, hex)?;
-            let time = signature::seconds(delivery, TIMESTAMP).map_err(|error| {
-                Error::new(ErrorKind::Unauthorized, "webhook.verify", error.message())
-            })?;
+            let time = signature::seconds(delivery, TIMESTAMP)
+                .map_err(|error| Error::new(ErrorKind::Unauthorized, "webhook.verify", error.message()))?;
             signature::fresh(time, now, TimeDelta::seconds(self.settings.tolerance_seconds))?;
             Ok(strength)
         })?;

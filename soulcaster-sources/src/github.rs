@@ -221,8 +221,20 @@ fn event_of(value: &Value) -> &'static str {
     let has = |name: &str| value.get(name).is_some_and(Value::is_object);
     match () {
         () if has("hook") && value.get("zen").is_some() => "ping",
-        () if has("issue") => if has("comment") { "issue_comment" } else { "issues" },
-        () if has("discussion") => if has("comment") { "discussion_comment" } else { "discussion" },
+        () if has("issue") => {
+            if has("comment") {
+                "issue_comment"
+            } else {
+                "issues"
+            }
+        }
+        () if has("discussion") => {
+            if has("comment") {
+                "discussion_comment"
+            } else {
+                "discussion"
+            }
+        }
         () if value.pointer("/alert/rule").is_some() => "code_scanning_alert",
         () if value.pointer("/alert/security_advisory").is_some() => "dependabot_alert",
         () if value.pointer("/alert/secret_type").is_some() => "secret_scanning_alert",

@@ -77,7 +77,9 @@ fn incident(event: Option<&Value>, data: &Value) -> Result<Inbound> {
     let level = |pointer: &str| payload::word(data, pointer).and_then(|word| Severity::parse(&word));
     item.severity = level("/priority/summary").or_else(|| level("/urgency"));
     payload::tag(&mut item.tags, payload::word(data, "/service/summary"));
-    payload::words(data, "/teams", "/summary").into_iter().for_each(|team| payload::tag(&mut item.tags, Some(team)));
+    payload::words(data, "/teams", "/summary")
+        .into_iter()
+        .for_each(|team| payload::tag(&mut item.tags, Some(team)));
     told(&mut item, event);
     if item.occurred_at.is_none() {
         item.occurred_at = payload::time(data, "/created_at");
@@ -92,12 +94,10 @@ fn incident(event: Option<&Value>, data: &Value) -> Result<Inbound> {
 }
 
 fn note(event: Option<&Value>, data: &Value) -> Result<Inbound> {
-    let (incident, id) =
-        (payload::required_id(data, "/incident/id")?, payload::required_id(data, "/id")?);
+    let (incident, id) = (payload::required_id(data, "/incident/id")?, payload::required_id(data, "/id")?);
     let body = payload::text(data, "/content");
     let title = payload::word(data, "/incident/summary").unwrap_or_else(|| payload::first_line(&body));
-    let mut item =
-        Inbound::new("pagerduty", title).external_id(format!("{incident}:note:{id}")).body(body);
+    let mut item = Inbound::new("pagerduty", title).external_id(format!("{incident}:note:{id}")).body(body);
     item.url = payload::url(data, "/incident/html_url");
     told(&mut item, event);
     payload::note(&mut item.metadata, "kind", Some("note"));

@@ -79,7 +79,8 @@ impl SentryWebhook {
     /// The setting that leaves it out.
     fn left_out(&self, environment: Option<&str>, level: Option<&str>) -> Option<&'static str> {
         let listed = |list: &[String], word: Option<&str>| {
-            list.is_empty() || word.is_some_and(|word| list.iter().any(|e| e.trim().eq_ignore_ascii_case(word)))
+            list.is_empty()
+                || word.is_some_and(|word| list.iter().any(|e| e.trim().eq_ignore_ascii_case(word)))
         };
         if !listed(&self.settings.environments, environment) {
             Some("environments")
@@ -216,7 +217,8 @@ fn metric_item(value: &Value, alert: &Value, sent: Option<DateTime<Utc>>) -> Res
     let action = payload::word(value, "/action").unwrap_or_default();
     let settled = action == "resolved";
     item.severity = if settled { Some(Severity::Info) } else { Severity::parse(&action) };
-    item.occurred_at = payload::time(alert, "/date_started").or_else(|| payload::time(alert, "/date_created"));
+    item.occurred_at =
+        payload::time(alert, "/date_started").or_else(|| payload::time(alert, "/date_created"));
     let times = ["/date_detected", "/date_closed"].map(|pointer| payload::time(alert, pointer));
     item.updated_at = version(&[item.occurred_at, times[0], times[1], sent], settled);
     payload::note(&mut item.metadata, "kind", Some("metric_alert"));

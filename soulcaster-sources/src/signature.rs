@@ -180,6 +180,7 @@ pub(crate) fn hmac_sha256_hex(
 ///
 /// # Errors
 /// `Unauthorized` naming `header`.
+#[cfg_attr(not(test), allow(dead_code))]
 pub(crate) fn hmac_sha256_base64(
     secrets: &[Secret],
     parts: &[&[u8]],

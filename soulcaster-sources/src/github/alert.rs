@@ -16,7 +16,8 @@ pub(super) fn code_scanning(value: &Value) -> Result<Inbound> {
     let place = ["/most_recent_instance", "/instances/0"].iter().find_map(|pointer| alert.pointer(pointer));
     item.body = payload::text(alert, "/rule/full_description");
     if let Some(place) = place {
-        let (path, line) = (payload::line(place, "/location/path"), payload::line(place, "/location/start_line"));
+        let (path, line) =
+            (payload::line(place, "/location/path"), payload::line(place, "/location/start_line"));
         for more in [payload::text(place, "/message/text"), format!("{path}:{line}")] {
             if !more.is_empty() && more != ":" {
                 item.body.push_str(if item.body.is_empty() { "" } else { "\n" });
@@ -25,7 +26,8 @@ pub(super) fn code_scanning(value: &Value) -> Result<Inbound> {
         }
     }
     let level = payload::first_word(alert, &["/rule/security_severity_level", "/rule/severity"]);
-    item.severity = level.and_then(|word| if word == "note" { Some(Severity::Low) } else { Severity::parse(&word) });
+    item.severity =
+        level.and_then(|word| if word == "note" { Some(Severity::Low) } else { Severity::parse(&word) });
     item.tags = payload::words(alert, "/rule/tags", "");
     payload::note(&mut item.metadata, "rule", payload::word(alert, "/rule/id"));
     payload::note(&mut item.metadata, "tool", payload::word(alert, "/tool/name"));
@@ -61,7 +63,8 @@ pub(super) fn secret_scanning(value: &Value) -> Result<Inbound> {
     let kind = payload::first_word(alert, &["/secret_type_display_name", "/secret_type"]);
     let kind = kind.unwrap_or_else(|| "credential".to_owned());
     item.title = format!("Secret in the repository: {kind}");
-    let facts = [("Validity", "/validity"), ("Resolution", "/resolution"), ("Comment", "/resolution_comment")];
+    let facts =
+        [("Validity", "/validity"), ("Resolution", "/resolution"), ("Comment", "/resolution_comment")];
     let facts = facts.iter().filter_map(|(name, at)| Some(format!("{name}: {}", payload::word(alert, at)?)));
     item.body = facts.collect::<Vec<_>>().join("\n");
     item.severity = Some(Severity::Critical);
