@@ -16,7 +16,6 @@
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use soulcaster_core::Result;
 use soulcaster_core::model::{Inbound, Severity};
@@ -70,7 +69,7 @@ impl Webhook for Alertmanager {
         }
         let Some(group) = payload::read(&delivery.body)? else { return Ok(Decoded::Ignored(Ignored::Empty)) };
         let alerts = alerts("alertmanager", &group)?;
-        field::reports(alerts, delivery, strength, || parts(&delivery.body))
+        field::reports(alerts, delivery, strength, || payload::slices(&delivery.body, "/alerts"))
     }
 }
 
@@ -80,19 +79,6 @@ pub(crate) fn alerts(source: &str, group: &Value) -> Result<Vec<Inbound>> {
         return Err(payload::invalid("/alerts is not a list"));
     };
     alerts.iter().map(|alert| self::alert(source, group, alert)).collect()
-}
-
-/// The bytes of each alert.
-pub(crate) fn parts(body: &[u8]) -> Result<Vec<&[u8]>> {
-    #[derive(Deserialize)]
-    struct Group<'a> {
-        #[serde(borrow)]
-        alerts: Vec<&'a RawValue>,
-    }
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let group: Group =
-        serde_json::from_slice(body).map_err(|_| payload::invalid("/alerts cannot be told apart"))?;
-    Ok(group.alerts.into_iter().map(|alert| alert.get().as_bytes()).collect())
 }
 
 fn alert(source: &str, group: &Value, alert: &Value) -> Result<Inbound> {

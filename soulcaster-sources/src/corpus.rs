@@ -14,7 +14,6 @@ use crate::otlp::Otlp;
 use crate::posthog::Posthog;
 use crate::signature::Auth;
 use crate::splunk::Splunk;
-use crate::splunk_observability::SplunkObservability;
 use crate::zendesk::Zendesk;
 
 /// The time at which tests receive.
@@ -111,7 +110,6 @@ fn all(auth: &Auth) -> Vec<Box<dyn Webhook>> {
         Box::new(Otlp::new(auth(), Default::default()).unwrap()),
         Box::new(Posthog::new(auth(), Default::default()).unwrap()),
         Box::new(Splunk::new(auth(), Default::default()).unwrap()),
-        Box::new(SplunkObservability::new(auth(), Default::default()).unwrap()),
         Box::new(Zendesk::new(auth(), Default::default()).unwrap()),
     ]
 }
@@ -196,7 +194,6 @@ fn a_disabled_source_keeps_nothing() {
     off!(Otlp, "otlp/error.json");
     off!(Posthog, "posthog/action.json");
     off!(Splunk, "splunk/missing_raw.json");
-    off!(SplunkObservability, "splunk_observability/ok.json");
     off!(Zendesk, "zendesk/ticket.created.json");
 }
 

@@ -98,8 +98,8 @@ impl Webhook for Email {
         let kept: Vec<bool> = automatic.iter().map(Option::is_none).collect();
         let items = mails.into_iter().zip(&kept).filter(|(_, kept)| **kept).map(|(mail, _)| mail.report());
         field::reports(items.collect(), delivery, strength, || {
-            let parts = inbound::parts(&delivery.body)?;
-            Ok(parts.into_iter().zip(&kept).filter(|(_, kept)| **kept).map(|(part, _)| part).collect())
+            let parts = payload::slices(&delivery.body, "/items")?;
+            Some(parts.into_iter().zip(&kept).filter(|(_, kept)| **kept).map(|(part, _)| part).collect())
         })
     }
 }

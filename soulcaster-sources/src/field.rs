@@ -62,19 +62,20 @@ pub(crate) fn fingerprint(parts: &[&[u8]]) -> String {
 /// `parts` gives those, one for each of `items` in order.
 ///
 /// # Errors
-/// Those of `parts`; `Invalid` when it gives another number.
+/// `Invalid` when `parts` gives none, or another number.
 pub(crate) fn reports<'a>(
     items: Vec<Inbound>,
     delivery: &'a Delivery,
     strength: AuthStrength,
-    parts: impl FnOnce() -> Result<Vec<&'a [u8]>>,
+    parts: impl FnOnce() -> Option<Vec<&'a [u8]>>,
 ) -> Result<Decoded> {
     let (body, count) = (delivery.body.as_slice(), items.len());
-    let raws =
-        if count <= 1 || count.saturating_mul(body.len()) <= MAX_RAW { vec![body; count] } else { parts()? };
-    if raws.len() != count {
-        return Err(payload::invalid("the parts of the body cannot be told apart"));
-    }
+    let raws = if count <= 1 || count.saturating_mul(body.len()) <= MAX_RAW {
+        vec![body; count]
+    } else {
+        let parts = parts().filter(|parts| parts.len() == count);
+        parts.ok_or_else(|| payload::invalid("the parts of the body cannot be told apart"))?
+    };
     let kept = items.into_iter().zip(raws).filter(|(item, _)| payload::has_text(item));
     let reports: Vec<Inbound> = kept
         .map(|(mut item, raw)| {

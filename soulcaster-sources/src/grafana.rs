@@ -115,7 +115,7 @@ impl Webhook for Grafana {
             return Ok(payload::report(legacy(&body)?, delivery, strength));
         }
         let alerts = alertmanager::alerts("grafana", &body)?;
-        field::reports(alerts, delivery, strength, || alertmanager::parts(&delivery.body))
+        field::reports(alerts, delivery, strength, || payload::slices(&delivery.body, "/alerts"))
     }
 }
 

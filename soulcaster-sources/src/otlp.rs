@@ -135,7 +135,7 @@ impl Webhook for Otlp {
                 Some(raws) => raws,
                 None => parts(&delivery.body)?,
             };
-            Ok(places.iter().filter_map(|place| all.get(*place).copied()).collect())
+            Some(places.iter().filter_map(|place| all.get(*place).copied()).collect())
         })
     }
 }
@@ -314,7 +314,7 @@ fn report(origin: &Origin, record: &Value) -> Inbound {
 }
 
 /// The bytes of each record of a JSON request.
-fn parts(body: &[u8]) -> Result<Vec<&[u8]>> {
+fn parts(body: &[u8]) -> Option<Vec<&[u8]>> {
     #[derive(Deserialize)]
     struct Request<'a> {
         #[serde(borrow, rename = "resourceLogs", default)]
@@ -331,10 +331,9 @@ fn parts(body: &[u8]) -> Result<Vec<&[u8]>> {
         records: Vec<&'a RawValue>,
     }
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let request: Request =
-        serde_json::from_slice(body).map_err(|_| payload::invalid("the records cannot be told apart"))?;
+    let request: Request = serde_json::from_slice(body).ok()?;
     let scopes = request.groups.into_iter().flat_map(|group| group.scopes);
-    Ok(scopes.flat_map(|scope| scope.records).map(|record| record.get().as_bytes()).collect())
+    Some(scopes.flat_map(|scope| scope.records).map(|record| record.get().as_bytes()).collect())
 }
 
 #[cfg(test)]

@@ -18,8 +18,10 @@ use crate::time as clock;
 
 mod bounded;
 mod form;
+mod slices;
 
 pub(crate) use form::field as form_field;
+pub(crate) use slices::slices;
 
 /// Longest body that any source reads.
 pub(crate) const MAX_BODY: usize = 25 * 1024 * 1024;

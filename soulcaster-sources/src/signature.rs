@@ -99,6 +99,17 @@ impl Auth {
     }
 }
 
+/// Checks a setting that says how far a signed time may lie from now.
+///
+/// # Errors
+/// `Invalid` naming the setting.
+pub(crate) fn check_tolerance(source: &str, seconds: i64) -> Result<()> {
+    if (1..=3600).contains(&seconds) {
+        return Ok(());
+    }
+    Err(Error::invalid("webhook.check", format!("{source}: tolerance_seconds must be 1 to 3600")))
+}
+
 fn unauthorized(header: &str, why: &str) -> Error {
     Error::new(ErrorKind::Unauthorized, VERIFY, format!("{header} {why}"))
 }
@@ -169,6 +180,7 @@ pub(crate) fn hmac_sha256_hex(
 ///
 /// # Errors
 /// `Unauthorized` naming `header`.
+#[cfg_attr(not(test), allow(dead_code))]
 pub(crate) fn hmac_sha256_base64(
     secrets: &[Secret],
     parts: &[&[u8]],

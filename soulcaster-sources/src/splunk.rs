@@ -1,32 +1,39 @@
-//! Splunk alerts, pushed by the webhook alert action of Splunk Enterprise and Cloud.
+//! Splunk alerts: the webhook alert action of Splunk Enterprise and Cloud, and the detectors of Splunk
+//! Observability Cloud. What a delivery holds tells the two apart.
 //!
 //! The alert action neither signs nor sends headers of one's own. It proves itself by a secret in the path,
 //! `/ingest/splunk/{key id}/{secret}`, of which only a hash is kept here ([`PathToken`]); where a proxy can add
-//! one, a header secret does as well.
+//! one, a header secret does as well. Observability signs: `X-SFX-Signature` is the base64 HMAC-SHA256 of the body
+//! under the integration's shared secret.
 //!
-//! | field | from |
-//! | --- | --- |
-//! | external id | `sid`, `:`, a hash of `result`: a search that alerts for each result has one `sid` for all |
-//! | title | `search_name`; without one the body's first line, or `Splunk alert` where that is JSON |
-//! | body | `result._raw`, else `result` as JSON |
-//! | time | `result._time` |
-//! | severity | `result.severity`, `result.urgency` |
-//! | tags | `app`, `index`, `sourcetype`, `host` |
-//!
-//! `results_link` is kept to be shown and never fetched.
+//! | field | alert action | Observability |
+//! | --- | --- | --- |
+//! | external id | `sid`, `:`, a hash of `result`: a search that alerts for each result has one `sid` for all | `incident:{incidentId}`, else of `detectorId` and `rule` |
+//! | title | `search_name`, else the body's first line, or `Splunk alert` where that is JSON | `messageTitle`, `rule`, `detector` |
+//! | body | `result._raw`, else `result` as JSON | `messageBody`, `description` |
+//! | time | `result._time` | `timestamp` of the notification; it orders the versions |
+//! | severity | `result.severity`, `result.urgency` | `severity` |
+//! | tags | `app`, `index`, `sourcetype`, `host` | the dimensions |
+//! | url | `results_link`, to be shown and never fetched | `detectorUrl` |
+//! | author | `owner` | |
+//! | status | | `firing`; `resolved` when `ok`, stopped or resolved by hand |
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
-use soulcaster_core::model::{AuthStrength, Inbound, Severity};
+use soulcaster_core::model::AuthStrength;
 use soulcaster_core::port::{Decoded, Delivery, Ignored, Webhook};
 use soulcaster_core::{Error, ErrorKind, Result, Secret};
 use subtle::{Choice, ConstantTimeEq};
 
 use crate::field;
-use crate::payload::{self, first_word, word};
+use crate::payload::{self, word};
 use crate::signature::{self, Auth};
+
+mod alert;
+mod observability;
+
+const SIGNATURE: &str = "X-SFX-Signature";
 
 /// The hash of a secret that stands in the path of a delivery; the secret itself is not kept.
 ///
@@ -70,7 +77,7 @@ impl std::fmt::Display for PathToken {
 pub struct SplunkSettings {
     /// Whether anything is kept.
     pub enabled: bool,
-    /// Names of saved searches; all without a list, none with an empty one.
+    /// Names of saved searches, and of detectors or their rules; all without a list, none with an empty one.
     pub searches: Option<Vec<String>>,
 }
 
@@ -119,19 +126,23 @@ impl Splunk {
         Ok(Self { proof: Proof::Path(tokens), settings })
     }
 
-    /// Makes a reader whose deliveries pass a proxy that adds a header secret, or that are not verified.
+    /// Makes a reader of Observability's signed deliveries, or of deliveries that pass a proxy which adds a header
+    /// secret, or that are not verified.
     ///
     /// # Errors
     /// `Invalid` for a credential or settings that cannot work.
     pub fn new(auth: Auth, settings: SplunkSettings) -> Result<Self> {
-        field::check_unsigned(&auth, "splunk")?;
+        auth.check("splunk")?;
         settings.check()?;
         Ok(Self { proof: Proof::Header(auth), settings })
     }
 
     fn verify(&self, delivery: &Delivery) -> Result<AuthStrength> {
         match &self.proof {
-            Proof::Header(auth) => auth.verify(delivery, field::no_scheme),
+            Proof::Header(auth) => auth.verify(delivery, |secrets| {
+                let given = signature::required(delivery, SIGNATURE)?;
+                signature::hmac_sha256_base64(secrets, &[&delivery.body], SIGNATURE, &[given])
+            }),
             Proof::Path(tokens) => {
                 payload::check_size(delivery)?;
                 path_token(&delivery.path, tokens)
@@ -167,56 +178,19 @@ impl Webhook for Splunk {
             return Ok(payload::filtered("enabled"));
         }
         let Some(alert) = payload::read(&delivery.body)? else { return Ok(Decoded::Ignored(Ignored::Empty)) };
-        let search = word(&alert, "/search_name");
+        let detector = ["incidentId", "detectorId", "detector"].iter().any(|name| alert.get(name).is_some());
+        let observed = detector && alert.get("sid").is_none();
+        let names = if observed { ["/detector", "/rule"] } else { ["/search_name"; 2] };
+        let names = names.map(|name| word(&alert, name));
         if let Some(searches) = &self.settings.searches
-            && !searches.iter().any(|known| search.as_deref() == Some(known.trim()))
+            && !searches.iter().any(|known| names.iter().flatten().any(|name| name == known.trim()))
         {
             return Ok(payload::filtered("searches"));
         }
-        Ok(payload::report(report(&alert, search)?, delivery, strength))
+        let [search, _] = names;
+        let report = if observed { observability::report(&alert)? } else { alert::report(&alert, search)? };
+        Ok(payload::report(report, delivery, strength))
     }
-}
-
-fn report(alert: &Value, search: Option<String>) -> Result<Inbound> {
-    let result = alert.pointer("/result").filter(|result| result.is_object() || result.is_array());
-    let json = result.map(Value::to_string).unwrap_or_default();
-    let raw = payload::text(alert, "/result/_raw");
-    let lines: Vec<String> = payload::list(alert, "/result/_raw").iter().map(payload::text_of).collect();
-    let body = if !raw.trim().is_empty() {
-        raw
-    } else if !lines.is_empty() {
-        lines.join("\n")
-    } else {
-        payload::clean(if matches!(json.as_str(), "{}" | "[]") { "" } else { &json })
-    };
-    let mut tags = Vec::new();
-    field::named_tag(&mut tags, "app", word(alert, "/app"));
-    for name in ["index", "sourcetype", "host"] {
-        field::named_tag(&mut tags, name, word(alert, &format!("/result/{name}")));
-    }
-    let severity = first_word(alert, &["/result/severity", "/result/urgency"]);
-    let mut metadata = Map::new();
-    for (name, pointer) in [("sid", "/sid"), ("search_name", "/search_name"), ("source", "/result/source")] {
-        field::note(&mut metadata, name, word(alert, pointer));
-    }
-    let title = search.unwrap_or_else(|| match body.chars().next() {
-        Some('{' | '[') => "Splunk alert".to_owned(),
-        _ => field::title_of(&body),
-    });
-    let row = field::fingerprint(&[json.as_bytes()]);
-    Ok(Inbound {
-        source: "splunk".into(),
-        external_id: payload::id(alert, "/sid")?.map(|sid| format!("{sid}:{}", &row[..16])),
-        title,
-        body,
-        author: word(alert, "/owner"),
-        url: payload::url(alert, "/results_link"),
-        severity: severity.and_then(|word| Severity::parse(&word)),
-        tags,
-        metadata,
-        occurred_at: payload::time(alert, "/result/_time"),
-        ..Inbound::default()
-    })
 }
 
 #[cfg(test)]

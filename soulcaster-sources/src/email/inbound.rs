@@ -1,8 +1,6 @@
 //! What mail services make of a message and push as JSON.
 
-use serde::Deserialize;
 use serde_json::Value;
-use serde_json::value::RawValue;
 use soulcaster_core::Result;
 
 use super::{Mail, bare, mime, person};
@@ -22,18 +20,6 @@ pub(super) fn read(body: &[u8]) -> Result<Vec<Mail>> {
         return Ok(vec![postmark(&json)]);
     }
     Ok(vec![brevo(&json)?])
-}
-
-/// The bytes of each of a Brevo delivery's items.
-pub(super) fn parts(body: &[u8]) -> Result<Vec<&[u8]>> {
-    #[derive(Deserialize)]
-    struct Items<'a> {
-        #[serde(borrow)]
-        items: Vec<&'a RawValue>,
-    }
-    let items: Items = serde_json::from_slice(body.trim_ascii_start())
-        .map_err(|_| payload::invalid("/items cannot be told apart"))?;
-    Ok(items.items.into_iter().map(|item| item.get().as_bytes()).collect())
 }
 
 fn postmark(json: &Value) -> Mail {
