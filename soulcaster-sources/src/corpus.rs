@@ -250,3 +250,104 @@ proptest::proptest! {
         behaves(webhook.as_ref(), &delivery(body));
     }
 }
+
+/// The published deliveries of `provider`: secret, delivery, and the time at which it was signed.
+pub(crate) fn vectors(provider: &str) -> Vec<(String, Delivery, Option<DateTime<Utc>>)> {
+    let vectors: serde_json::Value = serde_json::from_slice(&fixture("signature-vectors.json")).unwrap();
+    let all = vectors["vectors"].as_array().unwrap().iter();
+    let own = all.filter(|vector| vector["provider"] == provider).map(|vector| {
+        let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+        let headers = vector["headers"].as_object().unwrap().iter();
+        let headers = headers.map(|(name, value)| (name.clone(), text(value))).collect();
+        let signed = vector["timestamp"].as_i64().map(|at| DateTime::from_timestamp(at, 0).unwrap());
+        (text(&vector["secret"]), Delivery { headers, ..delivery(text(&vector["body"])) }, signed)
+    });
+    own.collect()
+}
+
+/// Every mutation of a signed delivery that has to be refused, with what was done to it.
+fn mutations(delivery: &Delivery, signature: &str) -> Vec<(&'static str, Delivery)> {
+    let with = |change: &dyn Fn(&str) -> String| {
+        let headers = delivery.headers.iter().map(|(name, value)| {
+            let changed = name.eq_ignore_ascii_case(signature);
+            (name.clone(), if changed { change(value) } else { value.clone() })
+        });
+        Delivery { headers: headers.collect(), ..delivery.clone() }
+    };
+    let body = |body: Vec<u8>| Delivery { body, ..delivery.clone() };
+    let mut flipped = delivery.body.clone();
+    flipped[delivery.body.len() / 2] ^= 1;
+    let json: serde_json::Value = serde_json::from_slice(&delivery.body).unwrap();
+    let mut twice = delivery.clone();
+    twice.headers.push((signature.to_owned(), "00".into()));
+    let mut without = delivery.clone();
+    without.headers.retain(|(name, _)| !name.eq_ignore_ascii_case(signature));
+    vec![
+        ("a bit of the body", body(flipped)),
+        ("another layout of the JSON", body(serde_json::to_vec_pretty(&json).unwrap())),
+        ("a byte short", with(&|value| value[..value.len() - 1].to_owned())),
+        ("upper case", with(&str::to_uppercase)),
+        ("empty", with(&|_| String::new())),
+        ("twice", twice),
+        ("absent", without),
+        ("another algorithm", with(&|value| format!("sha1={}", value.trim_start_matches("sha1=")))),
+        (
+            "a prefix of another scheme",
+            with(&|value| format!("sha256={}", value.trim_start_matches("sha1="))),
+        ),
+    ]
+}
+
+/// Accepts the delivery as signed, under either of two secrets, and refuses every mutation of it.
+#[track_caller]
+pub(crate) fn signature_guards(
+    make: impl Fn(Auth) -> Box<dyn Webhook>,
+    (secret, delivery, signed): (String, Delivery, Option<DateTime<Utc>>),
+    signature: &str,
+    timestamp: Option<&str>,
+) {
+    let secrets = |values: &[&str]| Auth::Signed {
+        secrets: values.iter().map(|value| soulcaster_core::Secret::new(*value)).collect(),
+    };
+    let at = signed.unwrap_or_else(now);
+    for active in [&[secret.as_str()][..], &["other", &secret], &[&secret, "other"]] {
+        let decoded = make(secrets(active)).decode(&delivery, at);
+        assert!(decoded.is_ok(), "{decoded:?}");
+    }
+    let refused = |webhook: &dyn Webhook, delivery: &Delivery, at: DateTime<Utc>, what: &str| {
+        let error = webhook.decode(delivery, at).expect_err(what);
+        assert_eq!(error.kind(), ErrorKind::Unauthorized, "{what}");
+        assert!(!error.message().contains(secret.as_str()), "{what}");
+        error
+    };
+    refused(make(secrets(&["other"])).as_ref(), &delivery, at, "another secret");
+    let webhook = make(secrets(&[&secret]));
+    for (what, mutated) in mutations(&delivery, signature) {
+        if what == "another algorithm" && delivery.header(signature).unwrap().starts_with("sha1=") {
+            continue;
+        }
+        let error = refused(webhook.as_ref(), &mutated, at, what);
+        assert!(error.message().starts_with(signature), "{what}: {error}");
+    }
+    let Some(timestamp) = timestamp else { return };
+    for seconds in [-301, 301] {
+        let at = at + chrono::TimeDelta::seconds(seconds);
+        refused(webhook.as_ref(), &delivery, at, "a stale timestamp");
+    }
+    for seconds in [-299, 299] {
+        assert!(webhook.decode(&delivery, at + chrono::TimeDelta::seconds(seconds)).is_ok());
+    }
+    for bad in ["soon", "-1", "99999999999999999999", "1e9", "\u{661}"] {
+        let mut mutated = delivery.clone();
+        mutated
+            .headers
+            .iter_mut()
+            .filter(|(name, _)| name == timestamp)
+            .for_each(|(_, value)| *value = bad.into());
+        let error = webhook.decode(&mutated, at).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{bad}");
+    }
+    let mut without = delivery.clone();
+    without.headers.retain(|(name, _)| name != timestamp);
+    refused(webhook.as_ref(), &without, at, "no timestamp");
+}
