@@ -73,21 +73,35 @@ impl Webhook for Alertmanager {
     }
 }
 
-/// The alerts of a notification, in order.
-pub(crate) fn alerts(source: &str, group: &Value) -> Result<Vec<Inbound>> {
-    let Some(alerts) = group.get("alerts").and_then(Value::as_array) else {
-        return Err(payload::invalid("/alerts is not a list"));
-    };
-    alerts.iter().map(|alert| self::alert(source, group, alert)).collect()
+/// What the alerts of a notification share.
+struct Group {
+    status: String,
+    metadata: Map<String, Value>,
+    /// The address of who notifies.
+    address: Option<String>,
 }
 
-fn alert(source: &str, group: &Value, alert: &Value) -> Result<Inbound> {
+/// The alerts of a notification, in order.
+pub(crate) fn alerts(source: &str, body: &Value) -> Result<Vec<Inbound>> {
+    let Some(alerts) = body.get("alerts").and_then(Value::as_array) else {
+        return Err(payload::invalid("/alerts is not a list"));
+    };
+    let mut metadata = Map::new();
+    for (name, pointer) in [("group_key", "/groupKey"), ("external_url", "/externalURL")] {
+        field::note(&mut metadata, name, word(body, pointer));
+    }
+    let status = word(body, "/status").map_or_else(|| "firing".into(), |status| payload::cut(&status, 64));
+    let group = Group { status, metadata, address: payload::url(body, "/externalURL") };
+    alerts.iter().map(|alert| self::alert(source, &group, alert)).collect()
+}
+
+fn alert(source: &str, group: &Group, alert: &Value) -> Result<Inbound> {
     if !alert.is_object() {
         return Err(payload::invalid("an entry of /alerts is no object"));
     }
     let starts = payload::time(alert, "/startsAt");
     let ends = payload::time(alert, "/endsAt");
-    let status = word(alert, "/status").or_else(|| word(group, "/status")).unwrap_or_else(|| "firing".into());
+    let status = word(alert, "/status").unwrap_or_else(|| group.status.clone());
     let resolved = status.eq_ignore_ascii_case("resolved");
     let after_start = starts.and_then(|at| at.checked_add_signed(TimeDelta::microseconds(1)));
     let fingerprint = payload::id(alert, "/fingerprint")?.unwrap_or_else(|| {
@@ -109,13 +123,10 @@ fn alert(source: &str, group: &Value, alert: &Value) -> Result<Inbound> {
     }
     let labels = || Some(payload::cut(&tags.join(", "), 200)).filter(|_| body.is_empty());
     let title = title.or_else(labels).unwrap_or_else(|| field::title_of(&body));
-    let mut metadata = Map::new();
+    let mut metadata = group.metadata.clone();
     field::note(&mut metadata, "status", Some(status.to_ascii_lowercase()));
     field::note(&mut metadata, "fingerprint", Some(fingerprint));
     field::note(&mut metadata, "ends_at", ends.filter(|_| resolved).map(|at| at.to_rfc3339()));
-    for (name, pointer) in [("group_key", "/groupKey"), ("external_url", "/externalURL")] {
-        field::note(&mut metadata, name, word(group, pointer));
-    }
     for (name, pointer) in [
         ("runbook_url", "/annotations/runbook_url"),
         ("dashboard_url", "/dashboardURL"),
@@ -141,10 +152,10 @@ fn alert(source: &str, group: &Value, alert: &Value) -> Result<Inbound> {
 }
 
 /// Where to look at the alert; Grafana may give a link relative to its own address.
-fn link(group: &Value, alert: &Value) -> Option<String> {
+fn link(group: &Group, alert: &Value) -> Option<String> {
     let given = word(alert, "/generatorURL");
     payload::url(alert, "/generatorURL").or_else(|| {
-        let (base, given) = (payload::url(group, "/externalURL")?, given?);
+        let (base, given) = (group.address.as_deref()?, given?);
         let relative = given.starts_with('?') || (given.starts_with('/') && !given.starts_with("//"));
         let joined = format!("{}/{}", base.trim_end_matches('/'), given.trim_start_matches('/'));
         relative.then(|| payload::url(&joined.into(), "")).flatten()

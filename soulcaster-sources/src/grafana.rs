@@ -1,6 +1,6 @@
 //! Grafana alerting: the webhook contact point of versions 9 to 12, and the legacy alerts before them.
 //!
-//! A notification of today is that of [`alertmanager`](crate::alertmanager) with more to it; the values that were
+//! A notification of today is that of [`alertmanager`] with more to it; the values that were
 //! measured (`valueString`) end the body, and a relative `generatorURL` is joined to `externalURL`.
 //!
 //! | field of a legacy alert | from |

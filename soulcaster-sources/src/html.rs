@@ -73,7 +73,7 @@ fn closing(html: &str, name: &str) -> Option<usize> {
     let mut from = 0;
     while let Some(at) = html[from..].find("</").map(|at| from + at) {
         let found = html.as_bytes().get(at + 2..at + 2 + name.len());
-        let ends = !html[at + 2..].as_bytes().get(name.len()).is_some_and(u8::is_ascii_alphanumeric);
+        let ends = !html.as_bytes()[at + 2..].get(name.len()).is_some_and(u8::is_ascii_alphanumeric);
         if ends && found.is_some_and(|found| found.eq_ignore_ascii_case(name.as_bytes())) {
             return Some(at);
         }
@@ -127,7 +127,7 @@ impl Page {
             && html.as_bytes()[1..end].iter().all(|b| b.is_ascii_alphanumeric() || *b == b'#')
         {
             let mut text = String::new();
-            mail_parser::decoders::html::add_html_token(&mut text, html[..=end].as_bytes(), false);
+            mail_parser::decoders::html::add_html_token(&mut text, &html.as_bytes()[..=end], false);
             self.text(&text);
             return &html[end + 1..];
         }

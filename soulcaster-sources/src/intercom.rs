@@ -27,6 +27,8 @@ use crate::signature::{self, Auth};
 use crate::{field, html};
 
 const SIGNATURE: &str = "X-Hub-Signature";
+/// Most parts of a conversation that are read.
+const MAX_PARTS: usize = 500;
 
 /// Which deliveries of Intercom are kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,7 +108,7 @@ pub(crate) fn conversation(item: &Value) -> Result<Inbound> {
     let first = ["/source", "/conversation_message", "/first_message"].map(|name| item.pointer(name));
     let first = first.into_iter().flatten().next().unwrap_or(&Value::Null);
     let mut texts = vec![html::to_text(&payload::text(first, "/body"))];
-    let parts = payload::list(item, "/conversation_parts/conversation_parts").iter();
+    let parts = payload::list(item, "/conversation_parts/conversation_parts").iter().take(MAX_PARTS);
     let public = |kind: &str| !matches!(kind, "note" | "note_and_reopen");
     texts.extend(
         parts

@@ -30,6 +30,8 @@ use crate::signature::Auth;
 /// Most exceptions of a chain, and frames of each, that go into a body.
 const MAX_EXCEPTIONS: usize = 20;
 const MAX_FRAMES: usize = 50;
+/// Most answers of a survey.
+const MAX_ANSWERS: usize = 100;
 
 /// Which deliveries of PostHog are kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -205,8 +207,9 @@ fn frame(frame: &Value) -> Option<String> {
 fn answers(event: &Value) -> String {
     let mut answers: Vec<String> = Vec::new();
     let known = field::members(event, "/properties").filter(|(name, _)| name.starts_with("$survey_response"));
-    for (_, answer) in known {
-        let several: Vec<String> = payload::list(answer, "").iter().map(payload::text_of).collect();
+    for (_, answer) in known.take(MAX_ANSWERS) {
+        let several: Vec<String> =
+            payload::list(answer, "").iter().take(MAX_ANSWERS).map(payload::text_of).collect();
         answers.push(if several.is_empty() { payload::text_of(answer) } else { several.join(", ") });
     }
     field::paragraphs(answers.iter().map(String::as_str))
