@@ -145,7 +145,7 @@ impl DiscordWebhook {
                 Ok(Read::Other(handshake(b"{\"type\":1}")))
             }
             Some(kind) => Ok(Read::Other(payload::unknown(&format!("type {kind}")))),
-            None => Ok(Read::Other(payload::unknown(&payload::line(value, "/message")))),
+            None => Ok(Read::Other(payload::unknown(""))),
         }
     }
 

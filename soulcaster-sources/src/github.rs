@@ -160,9 +160,10 @@ impl GithubWebhook {
         item.severity = item.tags.iter().filter_map(|label| self.severity(label)).max();
         let gone = ["deleted", "transferred"].into_iter().find(|gone| action(value) == *gone);
         times(item, text, gone.is_some());
-        let status = gone.map(str::to_owned).or_else(|| payload::word(thread, "/state"));
+        let state = || payload::word(text, "/state"); // a comment has none
+        let status = gone.map(str::to_owned).or_else(state);
         payload::note(&mut item.metadata, "status", status);
-        payload::note(&mut item.metadata, "status_reason", payload::word(thread, "/state_reason"));
+        payload::note(&mut item.metadata, "status_reason", payload::word(text, "/state_reason"));
         payload::note(&mut item.metadata, "number", thread.get("number").and_then(Value::as_u64));
         payload::note(&mut item.metadata, "category", payload::word(thread, "/category/name"));
         payload::note(&mut item.metadata, "author_association", payload::word(text, "/author_association"));
@@ -271,9 +272,8 @@ impl Webhook for GithubWebhook {
         if OTHER_EVENTS.contains(&event) {
             return Ok(payload::not_a_report(event));
         }
-        if event == "issue_comment" && value.pointer("/issue/pull_request").is_some_and(Value::is_object)
-            || event == "issues" && value.pointer("/issue/pull_request").is_some_and(Value::is_object)
-        {
+        let of_pull = value.pointer("/issue/pull_request").is_some_and(Value::is_object);
+        if of_pull && matches!(event, "issues" | "issue_comment") {
             return Ok(payload::not_a_report("pull_request"));
         }
         let Some(item) = self.read(event, &value)? else { return Ok(payload::unknown(event)) };

@@ -18,6 +18,8 @@
 
 pub mod discord;
 pub mod file;
+#[cfg(test)]
+mod fixture;
 pub mod generic;
 pub mod github;
 pub mod manual;
@@ -31,3 +33,6 @@ pub mod standard_webhooks;
 mod time;
 
 pub use sqlite::SqliteStore;
+
+#[cfg(test)]
+mod webhook_tests;

@@ -109,6 +109,7 @@ fn note(event: Option<&Value>, data: &Value) -> Result<Inbound> {
 fn told(item: &mut Inbound, event: Option<&Value>) {
     if let Some(event) = event {
         item.occurred_at = payload::time(event, "/occurred_at");
+        item.updated_at = item.occurred_at;
         item.author = payload::word(event, "/agent/summary");
         payload::note(&mut item.metadata, "event_type", payload::word(event, "/event_type"));
     }

@@ -173,13 +173,17 @@ fn message(value: &Value) -> Result<Message<'_>> {
         _ => {}
     }
     let channel = payload::required_id(event, "/channel")?;
-    let team = ["/team_id", "/event/team", "/enterprise_id"].iter().find_map(|at| payload::word(value, at));
+    let team = match payload::id(value, "/team_id")? {
+        Some(team) => team,
+        None => payload::first_word(value, &["/event/team", "/enterprise_id"]).unwrap_or_default(),
+    };
+    let team = payload::cut(&team, 256);
     let ts = match payload::id(message, "/ts")? {
         Some(ts) => ts,
         None => payload::required_id(event, "/deleted_ts")?,
     };
     let body = blocks::text(message);
-    let id = format!("{}:{channel}:{ts}", team.unwrap_or_default());
+    let id = format!("{team}:{channel}:{ts}");
     let mut item = Inbound::new("slack", payload::first_line(&body)).external_id(id).body(body);
     item.author = payload::first_word(message, &["/user", "/bot_id"]);
     payload::tag(&mut item.tags, Some(channel.clone()));
