@@ -10,12 +10,12 @@
 //! | `dependabot_alert` | `{repository.id}#dependabot:{number}` | the advisory | its description |
 //! | `secret_scanning_alert` | `{repository.id}#secret_scanning:{number}` | the kind of secret | its state |
 //!
-//! Signed is the raw body (`X-Hub-Signature-256`), not the time nor the headers: a replay shows only as a known
-//! `X-GitHub-Delivery`. `X-GitHub-Event` names the event; without it the shape of the body does.
+//! Signed is the raw body (`X-Hub-Signature-256`), not the time nor the headers: a replay shows only as a
+//! known `X-GitHub-Delivery`. `X-GitHub-Event` names the event; without it the shape of the body does.
 //!
-//! `metadata.status` follows the thing: `open`, `closed`, `deleted`, `transferred`, … A deletion carries the time
-//! of the last edit, so its `updated_at` is one millisecond later: it stays the last version in any order.
-//! Severity comes from labels such as `P1`, `critical` or `severity: high`; the settings name others.
+//! `metadata.status` follows the thing: `open`, `closed`, `deleted`, `transferred`, … A deletion carries the
+//! time of the last edit, so its `updated_at` is one millisecond later: it stays the last version in any
+//! order. Severity comes from labels such as `P1`, `critical` or `severity: high`; the settings name others.
 
 use std::collections::BTreeMap;
 
@@ -80,7 +80,10 @@ impl GithubSettings {
     /// # Errors
     /// `Invalid` naming the setting.
     pub fn check(&self) -> Result<()> {
-        let named = |name: &String| matches!(name.trim().split_once('/'), Some((a, b)) if !a.is_empty() && !b.is_empty() && !b.contains('/'));
+        let named = |name: &String| {
+            let parts: Vec<&str> = name.trim().split('/').collect();
+            parts.len() == 2 && parts.iter().all(|part| !part.is_empty())
+        };
         if self.repositories.iter().all(named) {
             return Ok(());
         }

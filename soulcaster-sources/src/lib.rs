@@ -14,7 +14,8 @@
 //! | reports written by hand | [`manual`] |
 //! | keep records in one file, durably | [`SqliteStore`] |
 //!
-//! Everything here is behind a port of [`soulcaster_core::port`]; the engine never sees which one it talks to.
+//! Everything here is behind a port of [`soulcaster_core::port`]; the engine never sees which one it talks
+//! to.
 
 pub mod discord;
 pub mod file;

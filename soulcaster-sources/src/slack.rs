@@ -1,12 +1,13 @@
 //! Slack: messages and mentions of the Events API.
 //!
-//! A message is `{team_id}:{channel}:{ts}`; its title is its first line, its body the text or, without one, its
-//! blocks flattened; its author the user, else the bot; its tag the channel. An edit (`message_changed`) and a
-//! deletion (`message_deleted`) are later versions of it. Slack gives no link with an event, so there is no
-//! `url`. `&amp;`, `&lt;` and `&gt;`, the three characters that Slack escapes, are read back.
+//! A message is `{team_id}:{channel}:{ts}`; its title is its first line, its body the text or, without one,
+//! its blocks flattened; its author the user, else the bot; its tag the channel. An edit (`message_changed`)
+//! and a deletion (`message_deleted`) are later versions of it. Slack gives no link with an event, so there
+//! is no `url`. `&amp;`, `&lt;` and `&gt;`, the three characters that Slack escapes, are read back.
 //!
 //! Signed are `v0:{X-Slack-Request-Timestamp}:{body}`. A `url_verification` is answered with its challenge.
-//! Messages of the app that receives them are left out, or notices posted to Slack would come back as reports.
+//! Messages of the app that receives them are left out, or notices posted to Slack would come back as
+//! reports.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};

@@ -24,7 +24,8 @@ fn issue_fills_every_field() {
             "author": "Codertocat",
             "url": "https://github.com/Codertocat/Hello-World/issues/1",
             "tags": ["bug"],
-            "metadata": {"kind": "issue", "repository": "Codertocat/Hello-World", "status": "open", "number": 1,
+            "metadata": {"kind": "issue", "repository": "Codertocat/Hello-World", "status": "open",
+                "number": 1,
                 "author_association": "OWNER"},
             "occurred_at": "2019-05-15T15:20:18Z",
             "updated_at": "2019-05-15T15:20:18Z",
@@ -128,7 +129,8 @@ fn the_headers_event_must_fit_the_body() {
 
 #[test]
 fn nullable_fields_may_be_null() {
-    let body = json!({"action": "opened", "repository": {"id": 9}, "issue": {"id": 1, "title": "x", "body": null,
+    let body = json!({"action": "opened", "repository": {"id": 9}, "issue": {"id": 1, "title": "x",
+        "body": null,
         "user": null, "labels": [null, {"name": "Priority: High"}, {"name": "low"}, {"name": "error"}]}});
     let item = report(&github(), body.to_string());
     assert_eq!((item.author, item.body.as_str(), item.severity), (None, "", Some(Severity::High)));

@@ -10,14 +10,17 @@ fn manual() -> ManualWebhook {
 #[test]
 fn report_fills_every_field() {
     let body = json!({"title": "Export\n hangs", "body": "At 99 %\u{0}.", "external_id": 12, "author": "ada",
-        "url": "https://x/1", "severity": "P2", "tags": ["export", " export ", ""], "occurred_at": "2024-01-31T10:37:00Z",
+        "url": "https://x/1", "severity": "P2", "tags": ["export", " export ", ""],
+            "occurred_at": "2024-01-31T10:37:00Z",
         "updated_at": 1_706_700_000, "metadata": {"plan": "pro"}, "browser": "Firefox", "project_id": "other",
         "auth_strength": "signed", "source": "github"});
     assert_eq!(
         shown(&report(&manual(), body.to_string())),
         json!({
-            "source": "manual", "external_id": "12", "title": "Export hangs", "body": "At 99 %.", "author": "ada",
-            "url": "https://x/1", "severity": "high", "tags": ["export"], "occurred_at": "2024-01-31T10:37:00Z",
+            "source": "manual", "external_id": "12", "title": "Export hangs", "body": "At 99 %.",
+                "author": "ada",
+            "url": "https://x/1", "severity": "high", "tags": ["export"],
+            "occurred_at": "2024-01-31T10:37:00Z",
             "updated_at": "2024-01-31T11:20:00Z", "auth_strength": "none",
             "metadata": {"plan": "pro", "browser": "Firefox", "auth_strength": "signed"},
         })

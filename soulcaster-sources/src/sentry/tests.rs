@@ -24,7 +24,8 @@ fn issue_fills_every_field() {
             "body": "?(runner)\nReferenceError: blooopy is not defined",
             "severity": "high",
             "tags": ["javascript", "front-end", "escalating"],
-            "metadata": {"kind": "issue", "status": "unresolved", "count": "1", "users": 1, "short_id": "FRONT-END-9"},
+            "metadata": {"kind": "issue", "status": "unresolved", "count": "1", "users": 1,
+                "short_id": "FRONT-END-9"},
             "occurred_at": "2019-08-19T20:58:37.391Z",
             "updated_at": "2019-08-19T20:58:37.391Z",
             "auth_strength": "none",
@@ -45,9 +46,11 @@ fn event_fills_every_field_but_the_persons_address() {
                 \n  at ? (/js/prod/runner-4.1.7.min.js:1)",
             "url": "https://sentry.io/organizations/test-org/issues/1117540176/events/e4874d664c3540c1a32eab185f12c5ab/",
             "severity": "high",
-            "tags": ["browser:Chrome 75.0.3770", "browser.name:Chrome", "handled:no", "level:error", "mechanism:onerror",
+            "tags": ["browser:Chrome 75.0.3770", "browser.name:Chrome", "handled:no", "level:error",
+                "mechanism:onerror",
                 "os:Mac OS X 10.14.0", "os.name:Mac OS X", "url:https://null.jsbin.com/runner"],
-            "metadata": {"kind": "event", "status": "unresolved", "event_id": "e4874d664c3540c1a32eab185f12c5ab",
+            "metadata": {"kind": "event", "status": "unresolved",
+            "event_id": "e4874d664c3540c1a32eab185f12c5ab",
                 "platform": "javascript", "culprit": "?(<anonymous>)", "rule": "Very Important Alert Rule!"},
             "occurred_at": "2019-08-19T21:06:17.677Z",
             "auth_strength": "none",
@@ -58,11 +61,16 @@ fn event_fills_every_field_but_the_persons_address() {
 
 #[test]
 fn own_frames_come_first_and_the_raised_exception_before_its_cause() {
-    let frame = |function: &str, own: bool| json!({"function": function, "filename": "a.py", "lineno": 7, "in_app": own});
-    let body = json!({"data": {"error": {"event_id": "e", "issue_id": "5", "title": "t", "user": {"id": "u1", "email": "a@b"},
+    let frame = |function: &str, own: bool| {
+        json!({"function": function, "filename": "a.py", "lineno": 7,
+        "in_app": own})
+    };
+    let body = json!({"data": {"error": {"event_id": "e", "issue_id": "5", "title": "t",
+    "user": {"id": "u1", "email": "a@b"},
     "exception": {"values": [
         {"type": "KeyError", "value": "k", "stacktrace": {"frames": [frame("inner", false)]}},
-        {"type": "LoadError", "value": "no", "stacktrace": {"frames": [frame("main", true), frame("lib", false), frame("load", true)]}},
+        {"type": "LoadError", "value": "no",
+            "stacktrace": {"frames": [frame("main", true), frame("lib", false), frame("load", true)]}},
     ]}}}});
     let item = report(&sentry(), body.to_string());
     assert_eq!(
@@ -84,7 +92,8 @@ fn metric_alert_fills_every_field() {
             "url": "https://sentry.io/organizations/baz/alerts/1/",
             "severity": "info",
             "tags": ["bar"],
-            "metadata": {"kind": "metric_alert", "status": "resolved", "rule": "Too many errors", "query": "level:error"},
+            "metadata": {"kind": "metric_alert", "status": "resolved", "rule": "Too many errors",
+                "query": "level:error"},
             "occurred_at": "2020-09-13T12:26:40Z",
             "updated_at": "2020-09-13T12:26:40.001Z",
             "auth_strength": "none",

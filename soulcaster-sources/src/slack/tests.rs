@@ -76,7 +76,8 @@ fn other_events_are_ignored_with_their_name() {
         answer("events_shared_channels.valid_reaction_added_body"),
         payload::unknown("reaction_added")
     );
-    let joined = json!({"type": "event_callback", "team_id": "T", "event": {"type": "message", "subtype": "channel_join",
+    let joined = json!({"type": "event_callback", "team_id": "T", "event": {"type": "message",
+        "subtype": "channel_join",
         "channel": "C", "ts": "1.2", "text": "<@U> has joined"}});
     assert_eq!(decoded(&slack(), joined.to_string()), payload::not_a_report("channel_join"));
     assert_eq!(decoded(&slack(), "token=x&command=%2Fbug&text=hi"), payload::not_a_report("slash command"));
