@@ -1,11 +1,13 @@
 //! Any JSON, by a mapping of JSON pointers to fields.
 //!
-//! The default [`Mapping`] knows the usual names (`title`, `subject`, `description`, `severity`, `created_at`, …),
-//! so that most senders work as they are. A delivery is one report, or many where `items` points to a list or the
-//! body is one. Each of many keeps its own bytes of the delivery as its raw payload, one alone the whole body.
+//! The default [`Mapping`] knows the usual names (`title`, `subject`, `description`, `severity`,
+//! `created_at`, …), so that most senders work as they are. A delivery is one report, or many where `items`
+//! points to a list or the body is one. Each of many keeps its own bytes of the delivery as its raw payload,
+//! one alone the whole body.
 //!
-//! A delivery without any text is ignored as empty; one of many without text refuses the delivery, since all of
-//! its reports are kept or none. A subscription confirmation of Amazon SNS is ignored: its link is never fetched.
+//! A delivery without any text is ignored as empty; one of many without text refuses the delivery, since all
+//! of its reports are kept or none. A subscription confirmation of Amazon SNS is ignored: its link is never
+//! fetched.
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -24,8 +26,8 @@ const SIGNATURE: &str = "X-Signature-256";
 
 /// Verifies and reads deliveries of any JSON.
 ///
-/// Signed deliveries carry `X-Signature-256: sha256=<hex>`, HMAC-SHA256 over the raw body. Senders that cannot
-/// sign put a secret into a header ([`Auth::HeaderSecret`]).
+/// Signed deliveries carry `X-Signature-256: sha256=<hex>`, HMAC-SHA256 over the raw body. Senders that
+/// cannot sign put a secret into a header ([`Auth::HeaderSecret`]).
 ///
 /// ```
 /// use soulcaster_core::port::{Decoded, Delivery, Webhook};

@@ -10,12 +10,12 @@
 //! | `dependabot_alert` | `{repository.id}#dependabot:{number}` | the advisory | its description |
 //! | `secret_scanning_alert` | `{repository.id}#secret_scanning:{number}` | the kind of secret | its state |
 //!
-//! Signed is the raw body (`X-Hub-Signature-256`), not the time nor the headers: a replay shows only as a known
-//! `X-GitHub-Delivery`. `X-GitHub-Event` names the event; without it the shape of the body does.
+//! Signed is the raw body (`X-Hub-Signature-256`), not the time nor the headers: a replay shows only as a
+//! known `X-GitHub-Delivery`. `X-GitHub-Event` names the event; without it the shape of the body does.
 //!
-//! `metadata.status` follows the thing: `open`, `closed`, `deleted`, `transferred`, … A deletion carries the time
-//! of the last edit, so its `updated_at` is one millisecond later: it stays the last version in any order.
-//! Severity comes from labels such as `P1`, `critical` or `severity: high`; the settings name others.
+//! `metadata.status` follows the thing: `open`, `closed`, `deleted`, `transferred`, … A deletion carries the
+//! time of the last edit, so its `updated_at` is one millisecond later: it stays the last version in any
+//! order. Severity comes from labels such as `P1`, `critical` or `severity: high`; the settings name others.
 
 use std::collections::BTreeMap;
 
@@ -80,7 +80,10 @@ impl GithubSettings {
     /// # Errors
     /// `Invalid` naming the setting.
     pub fn check(&self) -> Result<()> {
-        let named = |name: &String| matches!(name.trim().split_once('/'), Some((a, b)) if !a.is_empty() && !b.is_empty() && !b.contains('/'));
+        let named = |name: &String| {
+            let parts: Vec<&str> = name.trim().split('/').collect();
+            parts.len() == 2 && parts.iter().all(|part| !part.is_empty())
+        };
         if self.repositories.iter().all(named) {
             return Ok(());
         }
@@ -160,9 +163,10 @@ impl GithubWebhook {
         item.severity = item.tags.iter().filter_map(|label| self.severity(label)).max();
         let gone = ["deleted", "transferred"].into_iter().find(|gone| action(value) == *gone);
         times(item, text, gone.is_some());
-        let status = gone.map(str::to_owned).or_else(|| payload::word(thread, "/state"));
+        let state = || payload::word(text, "/state"); // a comment has none
+        let status = gone.map(str::to_owned).or_else(state);
         payload::note(&mut item.metadata, "status", status);
-        payload::note(&mut item.metadata, "status_reason", payload::word(thread, "/state_reason"));
+        payload::note(&mut item.metadata, "status_reason", payload::word(text, "/state_reason"));
         payload::note(&mut item.metadata, "number", thread.get("number").and_then(Value::as_u64));
         payload::note(&mut item.metadata, "category", payload::word(thread, "/category/name"));
         payload::note(&mut item.metadata, "author_association", payload::word(text, "/author_association"));
@@ -271,9 +275,8 @@ impl Webhook for GithubWebhook {
         if OTHER_EVENTS.contains(&event) {
             return Ok(payload::not_a_report(event));
         }
-        if event == "issue_comment" && value.pointer("/issue/pull_request").is_some_and(Value::is_object)
-            || event == "issues" && value.pointer("/issue/pull_request").is_some_and(Value::is_object)
-        {
+        let of_pull = value.pointer("/issue/pull_request").is_some_and(Value::is_object);
+        if of_pull && matches!(event, "issues" | "issue_comment") {
             return Ok(payload::not_a_report("pull_request"));
         }
         let Some(item) = self.read(event, &value)? else { return Ok(payload::unknown(event)) };

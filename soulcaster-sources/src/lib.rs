@@ -23,7 +23,8 @@
 //! | reports written by hand | [`manual`] |
 //! | keep records in one file, durably | [`SqliteStore`] |
 //!
-//! Everything here is behind a port of [`soulcaster_core::port`]; the engine never sees which one it talks to.
+//! Everything here is behind a port of [`soulcaster_core::port`]; the engine never sees which one it talks
+//! to.
 
 pub mod alertmanager;
 #[cfg(test)]
@@ -33,6 +34,8 @@ pub mod discord;
 pub mod email;
 mod field;
 pub mod file;
+#[cfg(test)]
+mod fixture;
 pub mod generic;
 pub mod github;
 pub mod grafana;
@@ -53,3 +56,6 @@ mod time;
 pub mod zendesk;
 
 pub use sqlite::SqliteStore;
+
+#[cfg(test)]
+mod webhook_tests;

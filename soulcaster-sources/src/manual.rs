@@ -1,8 +1,9 @@
 //! Reports that people or scripts write by hand.
 //!
-//! `{"title", "body" or "text", "external_id", "author", "url", "severity", "tags", "occurred_at", "updated_at",
-//! "metadata"}`: a title or a body is required, the rest is optional. A body alone gives the title: its first
-//! line, up to 80 characters. One report, a list of them, or `{"items": [...]}`; all are kept or none.
+//! `{"title", "body" or "text", "external_id", "author", "url", "severity", "tags", "occurred_at",
+//! "updated_at", "metadata"}`: a title or a body is required, the rest is optional. A body alone gives the
+//! title: its first line, up to 80 characters. One report, a list of them, or `{"items": [...]}`; all are
+//! kept or none.
 //!
 //! A known field of the wrong type is refused with its name; other fields become metadata. A `project_id` is
 //! dropped: the project comes from the credential.

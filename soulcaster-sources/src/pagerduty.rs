@@ -2,11 +2,13 @@
 //!
 //! An incident is its id; its title is the incident's, its body the details that come along, its severity the
 //! priority (`P1`) or else the urgency, its tags service and teams, its author who acted. Every event of it
-//! (`incident.triggered`, `.acknowledged`, `.resolved`, …) is a version as of `event.occurred_at` with the status
-//! of that moment in `metadata.status`. A note (`incident.annotated`) is an item `{incident}:note:{id}`.
+//! (`incident.triggered`, `.acknowledged`, `.resolved`, …) is a version as of `event.occurred_at` with the
+//! status of that moment in `metadata.status`. A note (`incident.annotated`) is an item
+//! `{incident}:note:{id}`.
 //!
-//! Signed is the raw body; `X-PagerDuty-Signature` lists one `v1=` a secret while they are rotated. A redelivery
-//! shows as a known `X-Webhook-Id` or `event.id`. An event without its envelope is read by its `type`.
+//! Signed is the raw body; `X-PagerDuty-Signature` lists one `v1=` a secret while they are rotated. A
+//! redelivery shows as a known `X-Webhook-Id` or `event.id`. An event without its envelope is read by its
+//! `type`.
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -109,6 +111,7 @@ fn note(event: Option<&Value>, data: &Value) -> Result<Inbound> {
 fn told(item: &mut Inbound, event: Option<&Value>) {
     if let Some(event) = event {
         item.occurred_at = payload::time(event, "/occurred_at");
+        item.updated_at = item.occurred_at;
         item.author = payload::word(event, "/agent/summary");
         payload::note(&mut item.metadata, "event_type", payload::word(event, "/event_type"));
     }

@@ -29,8 +29,8 @@ pub(crate) const MAX_BODY: usize = 25 * 1024 * 1024;
 /// Longest text that is kept, in bytes.
 const MAX_TEXT: usize = 256 * 1024;
 
-/// Longest id, in bytes.
-const MAX_ID: usize = 512;
+/// Longest id, in bytes. An external id is made of up to three.
+const MAX_ID: usize = 256;
 
 /// Most tags that an item gets.
 const MAX_TAGS: usize = 100;

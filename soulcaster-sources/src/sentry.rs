@@ -8,12 +8,14 @@
 //! | `comment` | `sentry:comment:{id}` | its first line | the comment |
 //!
 //! An event has its issue's external id, not `{issue_id}:{event_id}`: two events of one issue are one item
-//! with two occurrences. `metadata.event_id` tells them apart. The legacy plugin's flat body is read as an event.
+//! with two occurrences. `metadata.event_id` tells them apart. The legacy plugin's flat body is read as an
+//! event.
 //!
 //! Signed is the raw body alone. `Sentry-Hook-Resource` names the resource; without it the shape of the body
 //! does. `Sentry-Hook-Timestamp` is not signed and is used for one thing: to order the versions of an issue,
-//! whose own `lastSeen` stays when somebody resolves it. A time ahead of now is not believed. Where two versions
-//! are of one time, the settled one (resolved, ignored, deleted) counts as the later by a millisecond.
+//! whose own `lastSeen` stays when somebody resolves it. A time ahead of now is not believed. Where two
+//! versions are of one time, the settled one (resolved, ignored, deleted) counts as the later by a
+//! millisecond.
 //!
 //! Authors are ids; the tags `user` and `ip` and the addresses of a user are left out of the item (not of its
 //! `raw_payload`).
@@ -39,7 +41,8 @@ pub struct SentrySettings {
     /// Environments whose events are kept; all when empty. An event or issue that names none is left out when
     /// there is a list; a metric alert over all environments is kept.
     pub environments: Vec<String>,
-    /// Levels that are kept, such as `error`; all when empty. Metric alerts and comments have none and are kept.
+    /// Levels that are kept, such as `error`; all when empty. Metric alerts and comments have none and are
+    /// kept.
     pub levels: Vec<String>,
 }
 

@@ -4,8 +4,8 @@
 //! after one has matched. What cannot be proven is `Unauthorized` with the header's name; no message holds a
 //! secret, a signature or a part of the body.
 //!
-//! Encodings are exact: lower-case hex, padded base64, one header of a name. A second header of the same name is
-//! refused, since two programs might read different ones.
+//! Encodings are exact: lower-case hex, padded base64, one header of a name. A second header of the same name
+//! is refused, since two programs might read different ones.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -1,12 +1,13 @@
 //! Slack: messages and mentions of the Events API.
 //!
-//! A message is `{team_id}:{channel}:{ts}`; its title is its first line, its body the text or, without one, its
-//! blocks flattened; its author the user, else the bot; its tag the channel. An edit (`message_changed`) and a
-//! deletion (`message_deleted`) are later versions of it. Slack gives no link with an event, so there is no
-//! `url`. `&amp;`, `&lt;` and `&gt;`, the three characters that Slack escapes, are read back.
+//! A message is `{team_id}:{channel}:{ts}`; its title is its first line, its body the text or, without one,
+//! its blocks flattened; its author the user, else the bot; its tag the channel. An edit (`message_changed`)
+//! and a deletion (`message_deleted`) are later versions of it. Slack gives no link with an event, so there
+//! is no `url`. `&amp;`, `&lt;` and `&gt;`, the three characters that Slack escapes, are read back.
 //!
 //! Signed are `v0:{X-Slack-Request-Timestamp}:{body}`. A `url_verification` is answered with its challenge.
-//! Messages of the app that receives them are left out, or notices posted to Slack would come back as reports.
+//! Messages of the app that receives them are left out, or notices posted to Slack would come back as
+//! reports.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -173,13 +174,17 @@ fn message(value: &Value) -> Result<Message<'_>> {
         _ => {}
     }
     let channel = payload::required_id(event, "/channel")?;
-    let team = ["/team_id", "/event/team", "/enterprise_id"].iter().find_map(|at| payload::word(value, at));
+    let team = match payload::id(value, "/team_id")? {
+        Some(team) => team,
+        None => payload::first_word(value, &["/event/team", "/enterprise_id"]).unwrap_or_default(),
+    };
+    let team = payload::cut(&team, 256);
     let ts = match payload::id(message, "/ts")? {
         Some(ts) => ts,
         None => payload::required_id(event, "/deleted_ts")?,
     };
     let body = blocks::text(message);
-    let id = format!("{}:{channel}:{ts}", team.unwrap_or_default());
+    let id = format!("{team}:{channel}:{ts}");
     let mut item = Inbound::new("slack", payload::first_line(&body)).external_id(id).body(body);
     item.author = payload::first_word(message, &["/user", "/bot_id"]);
     payload::tag(&mut item.tags, Some(channel.clone()));

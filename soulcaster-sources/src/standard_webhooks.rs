@@ -1,13 +1,13 @@
 //! Standard Webhooks, as Svix and others send them.
 //!
-//! Signed are `{webhook-id}.{webhook-timestamp}.{body}`; `webhook-signature` lists `v1,<base64>` (HMAC-SHA256) and
-//! `v1a,<base64>` (Ed25519) with blanks between. A secret `whsec_<base64>` of 24 to 64 bytes is for `v1`, a public
-//! key `whpk_<base64>` for `v1a`; a signature of one kind is never tried as the other. The headers' older names
-//! (`svix-id`, …) are read when the new ones are absent.
+//! Signed are `{webhook-id}.{webhook-timestamp}.{body}`; `webhook-signature` lists `v1,<base64>`
+//! (HMAC-SHA256) and `v1a,<base64>` (Ed25519) with blanks between. A secret `whsec_<base64>` of 24 to 64
+//! bytes is for `v1`, a public key `whpk_<base64>` for `v1a`; a signature of one kind is never tried as the
+//! other. The headers' older names (`svix-id`, …) are read when the new ones are absent.
 //!
-//! Fields are those of a [`Mapping`], by default looked for below `/data` and then at the top, with the event's
-//! `/type` as the last title, its `/timestamp` as the time of the version, and the `webhook-id` where there is no
-//! other id.
+//! Fields are those of a [`Mapping`], by default looked for below `/data` and then at the top, with the
+//! event's `/type` as the last title, its `/timestamp` as the time of the version, and the `webhook-id` where
+//! there is no other id.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ed25519_dalek::VerifyingKey;

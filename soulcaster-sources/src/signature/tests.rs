@@ -124,3 +124,36 @@ fn configuration_without_a_secret_is_refused() {
     }
     assert!(!format!("{:?}", header("X-Key", &["hidden"])).contains("hidden"));
 }
+
+#[test]
+fn vectors_of_base64_and_sha1_schemes_are_accepted() {
+    let file = crate::fixture::bytes("signature-vectors.json");
+    let file: serde_json::Value = serde_json::from_slice(&file).unwrap();
+    let mut checked = 0;
+    for vector in file["vectors"].as_array().unwrap() {
+        let text = |pointer: &str| vector.pointer(pointer).and_then(serde_json::Value::as_str);
+        let secrets = secrets(&[text("/secret").unwrap()]);
+        let (body, grafana) = (text("/body").unwrap().as_bytes(), "/headers/X-Grafana-Alerting-Signature");
+        let accepted = match text("/provider").unwrap() {
+            "zendesk" => {
+                let stamp = text("/headers/X-Zendesk-Webhook-Signature-Timestamp").unwrap().as_bytes();
+                let signature = text("/headers/X-Zendesk-Webhook-Signature").unwrap();
+                hmac_sha256_base64(&secrets, &[stamp, body], "X", &[signature])
+            }
+            "intercom" => {
+                let signature = strip(text("/headers/X-Hub-Signature").unwrap(), "sha1=", "X").unwrap();
+                hmac_sha1_hex(&secrets, &[body], "X", &[signature])
+            }
+            "grafana" => match text("/headers/X-Grafana-Alerting-Timestamp") {
+                Some(stamp) => {
+                    hmac_sha256_hex(&secrets, &[stamp.as_bytes(), b":", body], "X", &[text(grafana).unwrap()])
+                }
+                None => hmac_sha256_hex(&secrets, &[body], "X", &[text(grafana).unwrap()]),
+            },
+            _ => continue,
+        };
+        assert_eq!(accepted.unwrap(), AuthStrength::Signed);
+        checked += 1;
+    }
+    assert_eq!(checked, 4);
+}
