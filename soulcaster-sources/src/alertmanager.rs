@@ -11,8 +11,8 @@
 //! | url | `generatorURL` |
 //! | status | `firing` or `resolved`, of the alert and not of the group |
 //!
-//! A resolution that says no later time counts as one microsecond after the start, so that it stands whatever
-//! arrives first. Alertmanager signs nothing: have `http_config` send a header secret.
+//! A resolution that says no later time counts as one microsecond after the start, so that it stands
+//! whatever arrives first. Alertmanager signs nothing: have `http_config` send a header secret.
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -41,12 +41,12 @@ impl Default for AlertmanagerSettings {
 
 /// Reads notifications of Prometheus Alertmanager.
 #[derive(Debug, Clone)]
-pub struct Alertmanager {
+pub struct AlertmanagerWebhook {
     auth: Auth,
     settings: AlertmanagerSettings,
 }
 
-impl Alertmanager {
+impl AlertmanagerWebhook {
     /// Makes a reader; `auth` is a header secret, for Alertmanager signs nothing.
     ///
     /// # Errors
@@ -57,7 +57,7 @@ impl Alertmanager {
     }
 }
 
-impl Webhook for Alertmanager {
+impl Webhook for AlertmanagerWebhook {
     fn name(&self) -> &str {
         "alertmanager"
     }

@@ -1,34 +1,25 @@
-//! What holds for every vendor here: hostile, random and mutated deliveries are decoded or refused, never worse.
+//! What holds for alerts, tickets, mail and logs: hostile, random and mutated deliveries are decoded or
+//! refused, never worse.
 
 use chrono::{DateTime, Utc};
 use soulcaster_core::ErrorKind;
 use soulcaster_core::model::{AuthStrength, Inbound};
 use soulcaster_core::port::{Decoded, Delivery, Webhook};
 
-use crate::alertmanager::Alertmanager;
-use crate::datadog::Datadog;
-use crate::email::Email;
-use crate::grafana::Grafana;
-use crate::intercom::Intercom;
-use crate::otlp::Otlp;
-use crate::posthog::Posthog;
+use crate::alertmanager::AlertmanagerWebhook;
+use crate::datadog::DatadogWebhook;
+use crate::email::EmailWebhook;
+pub(crate) use crate::fixture::{bytes as fixture, now};
+use crate::grafana::GrafanaWebhook;
+use crate::intercom::IntercomWebhook;
+use crate::otlp::OtlpWebhook;
+use crate::posthog::PosthogWebhook;
 use crate::signature::Auth;
-use crate::splunk::Splunk;
-use crate::zendesk::Zendesk;
-
-/// The time at which tests receive.
-pub(crate) fn now() -> DateTime<Utc> {
-    at("2025-06-01T12:00:00Z")
-}
+use crate::splunk::SplunkWebhook;
+use crate::zendesk::ZendeskWebhook;
 
 pub(crate) fn at(rfc3339: &str) -> DateTime<Utc> {
     DateTime::parse_from_rfc3339(rfc3339).unwrap().to_utc()
-}
-
-/// The bytes of a fixture, such as `grafana/v11.values.json`.
-pub(crate) fn fixture(name: &str) -> Vec<u8> {
-    let path = format!("{}/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
-    std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 pub(crate) fn delivery(body: impl Into<Vec<u8>>) -> Delivery {
@@ -102,15 +93,15 @@ pub(crate) fn header_secret_guards(make: impl Fn(Auth) -> Box<dyn Webhook>, body
 fn all(auth: &Auth) -> Vec<Box<dyn Webhook>> {
     let auth = || auth.clone();
     vec![
-        Box::new(Alertmanager::new(auth(), Default::default()).unwrap()),
-        Box::new(Datadog::new(auth(), Default::default()).unwrap()),
-        Box::new(Email::new(auth(), Default::default()).unwrap()),
-        Box::new(Grafana::new(auth(), Default::default()).unwrap()),
-        Box::new(Intercom::new(auth(), Default::default()).unwrap()),
-        Box::new(Otlp::new(auth(), Default::default()).unwrap()),
-        Box::new(Posthog::new(auth(), Default::default()).unwrap()),
-        Box::new(Splunk::new(auth(), Default::default()).unwrap()),
-        Box::new(Zendesk::new(auth(), Default::default()).unwrap()),
+        Box::new(AlertmanagerWebhook::new(auth(), Default::default()).unwrap()),
+        Box::new(DatadogWebhook::new(auth(), Default::default()).unwrap()),
+        Box::new(EmailWebhook::new(auth(), Default::default()).unwrap()),
+        Box::new(GrafanaWebhook::new(auth(), Default::default()).unwrap()),
+        Box::new(IntercomWebhook::new(auth(), Default::default()).unwrap()),
+        Box::new(OtlpWebhook::new(auth(), Default::default()).unwrap()),
+        Box::new(PosthogWebhook::new(auth(), Default::default()).unwrap()),
+        Box::new(SplunkWebhook::new(auth(), Default::default()).unwrap()),
+        Box::new(ZendeskWebhook::new(auth(), Default::default()).unwrap()),
     ]
 }
 
@@ -186,31 +177,31 @@ fn a_disabled_source_keeps_nothing() {
             assert_eq!(decoded, crate::payload::filtered("enabled"), $file);
         };
     }
-    off!(Alertmanager, "alertmanager/zulip.two-alerts.json");
-    off!(Datadog, "datadog/keep.high_cpu_usage.json");
-    off!(Email, "email/html_only.eml");
-    off!(Grafana, "grafana/v11.values.json");
-    off!(Intercom, "intercom/ticket.created.json");
-    off!(Otlp, "otlp/error.json");
-    off!(Posthog, "posthog/action.json");
-    off!(Splunk, "splunk/missing_raw.json");
-    off!(Zendesk, "zendesk/ticket.created.json");
+    off!(AlertmanagerWebhook, "alertmanager/zulip.two-alerts.json");
+    off!(DatadogWebhook, "datadog/keep.high_cpu_usage.json");
+    off!(EmailWebhook, "email/html_only.eml");
+    off!(GrafanaWebhook, "grafana/v11.values.json");
+    off!(IntercomWebhook, "intercom/ticket.created.json");
+    off!(OtlpWebhook, "otlp/error.json");
+    off!(PosthogWebhook, "posthog/action.json");
+    off!(SplunkWebhook, "splunk/missing_raw.json");
+    off!(ZendeskWebhook, "zendesk/ticket.created.json");
 }
 
 #[test]
 fn a_missing_secret_refuses_to_start() {
     let none = || Auth::HeaderSecret { header: "Authorization".into(), secrets: vec![] };
-    assert!(Alertmanager::new(none(), Default::default()).is_err());
-    assert!(Grafana::new(none(), Default::default()).is_err());
-    assert!(Splunk::new(none(), Default::default()).is_err());
-    assert!(Splunk::with_path_token(vec![], Default::default()).is_err());
+    assert!(AlertmanagerWebhook::new(none(), Default::default()).is_err());
+    assert!(GrafanaWebhook::new(none(), Default::default()).is_err());
+    assert!(SplunkWebhook::new(none(), Default::default()).is_err());
+    assert!(SplunkWebhook::with_path_token(vec![], Default::default()).is_err());
     let signed = || Auth::Signed { secrets: vec![soulcaster_core::Secret::new("s")] };
-    assert!(Zendesk::new(Auth::Signed { secrets: vec![] }, Default::default()).is_err());
+    assert!(ZendeskWebhook::new(Auth::Signed { secrets: vec![] }, Default::default()).is_err());
     for error in [
-        Datadog::new(signed(), Default::default()).unwrap_err(),
-        Email::new(signed(), Default::default()).unwrap_err(),
-        Otlp::new(signed(), Default::default()).unwrap_err(),
-        Posthog::new(signed(), Default::default()).unwrap_err(),
+        DatadogWebhook::new(signed(), Default::default()).unwrap_err(),
+        EmailWebhook::new(signed(), Default::default()).unwrap_err(),
+        OtlpWebhook::new(signed(), Default::default()).unwrap_err(),
+        PosthogWebhook::new(signed(), Default::default()).unwrap_err(),
     ] {
         assert!(error.message().contains("not signed; use a header secret"), "{error}");
     }

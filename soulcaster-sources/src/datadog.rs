@@ -1,8 +1,8 @@
 //! Datadog monitors and events, pushed by the webhooks integration.
 //!
-//! A Datadog webhook sends what its template says, so each field is looked for under the names of the default
-//! template, of the variables (`$ALERT_STATUS` as `alert_status`) and of common templates. A variable that was
-//! left unexpanded (`$ID`) counts as absent. Bodies encoded as a form are read too.
+//! A Datadog webhook sends what its template says, so each field is looked for under the names of the
+//! default template, of the variables (`$ALERT_STATUS` as `alert_status`) and of common templates. A
+//! variable that was left unexpanded (`$ID`) counts as absent. Bodies encoded as a form are read too.
 //!
 //! | field | from |
 //! | --- | --- |
@@ -57,12 +57,12 @@ impl DatadogSettings {
 
 /// Reads deliveries of the Datadog webhooks integration.
 #[derive(Debug, Clone)]
-pub struct Datadog {
+pub struct DatadogWebhook {
     auth: Auth,
     settings: DatadogSettings,
 }
 
-impl Datadog {
+impl DatadogWebhook {
     /// Makes a reader; `auth` is a header secret, for Datadog signs nothing.
     ///
     /// # Errors
@@ -83,7 +83,7 @@ impl Datadog {
     }
 }
 
-impl Webhook for Datadog {
+impl Webhook for DatadogWebhook {
     fn name(&self) -> &str {
         "datadog"
     }

@@ -9,10 +9,12 @@
 //! | tags | `X-Spam-Flag`, `X-Spam-Status`, `X-Spam-Score`, such as `x-spam-status:No` |
 //! | author | `From`, as the sender says; `spf`, `dkim` and `dmarc` in the metadata tell what the receiving server found |
 //!
-//! Automatic replies and reports of failed delivery are no reports. `In-Reply-To` and `References` are in the
-//! metadata, and so are the names of attachments. JSON with the message in `raw_rfc5322` is read as that message.
+//! Automatic replies and reports of failed delivery are no reports. `In-Reply-To` and `References` are in
+//! the metadata, and so are the names of attachments. JSON with the message in `raw_rfc5322` is read as
+//! that message.
 //!
-//! Mail has no signature of its own delivery: give the webhook a header secret, such as a password in its address.
+//! Mail has no signature of its own delivery: give the webhook a header secret, such as a password in its
+//! address.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -44,12 +46,12 @@ impl Default for EmailSettings {
 
 /// Reads e-mail.
 #[derive(Debug, Clone)]
-pub struct Email {
+pub struct EmailWebhook {
     auth: Auth,
     settings: EmailSettings,
 }
 
-impl Email {
+impl EmailWebhook {
     /// Makes a reader; `auth` is a header secret.
     ///
     /// # Errors
@@ -74,7 +76,7 @@ struct Mail {
     attachments: Vec<String>,
 }
 
-impl Webhook for Email {
+impl Webhook for EmailWebhook {
     fn name(&self) -> &str {
         "email"
     }

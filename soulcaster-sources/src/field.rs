@@ -58,8 +58,8 @@ pub(crate) fn fingerprint(parts: &[&[u8]]) -> String {
 
 /// The reports of a delivery of many; those without text are left out.
 ///
-/// Each keeps the whole delivery, or, where that would be too much for their number, the bytes of its own part;
-/// `parts` gives those, one for each of `items` in order.
+/// Each keeps the whole delivery, or, where that would be too much for their number, the bytes of its own
+/// part; `parts` gives those, one for each of `items` in order.
 ///
 /// # Errors
 /// `Invalid` when `parts` gives none, or another number.

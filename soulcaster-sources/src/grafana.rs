@@ -14,8 +14,9 @@
 //!
 //! A legacy alert says no time: of two versions the later arrival stands.
 //!
-//! Signed if the contact point has a secret: lower-case hex HMAC-SHA256 in `X-Grafana-Alerting-Signature` over the
-//! body, or over `{timestamp}:{body}` if a timestamp header is configured. Both names can be changed, there and here.
+//! Signed if the contact point has a secret: lower-case hex HMAC-SHA256 in `X-Grafana-Alerting-Signature`
+//! over the body, or over `{timestamp}:{body}` if a timestamp header is configured. Both names can be
+//! changed, there and here.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -71,12 +72,12 @@ impl GrafanaSettings {
 
 /// Reads notifications of Grafana alerting.
 #[derive(Debug, Clone)]
-pub struct Grafana {
+pub struct GrafanaWebhook {
     auth: Auth,
     settings: GrafanaSettings,
 }
 
-impl Grafana {
+impl GrafanaWebhook {
     /// Makes a reader; `auth` is the contact point's secret, or a header secret.
     ///
     /// # Errors
@@ -100,7 +101,7 @@ impl Grafana {
     }
 }
 
-impl Webhook for Grafana {
+impl Webhook for GrafanaWebhook {
     fn name(&self) -> &str {
         "grafana"
     }

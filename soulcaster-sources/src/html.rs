@@ -1,7 +1,7 @@
 //! HTML to plain text: what a reader would see, without what is hidden from them.
 //!
-//! Comments, scripts, styles and heads are left out; blocks end lines; a quotation is marked with `> ` as in
-//! plain mail. One pass over the input, whatever it holds.
+//! Comments, scripts, styles and heads are left out; blocks end lines; a quotation is marked with `> ` as
+//! in plain mail. One pass over the input, whatever it holds.
 
 /// Elements whose content is not shown.
 const HIDDEN: [&str; 6] = ["script", "style", "head", "title", "template", "noscript"];

@@ -46,12 +46,12 @@ impl Default for IntercomSettings {
 
 /// Reads deliveries of Intercom webhooks.
 #[derive(Debug, Clone)]
-pub struct Intercom {
+pub struct IntercomWebhook {
     auth: Auth,
     settings: IntercomSettings,
 }
 
-impl Intercom {
+impl IntercomWebhook {
     /// Makes a reader; `auth` is the app's client secret.
     ///
     /// # Errors
@@ -62,7 +62,7 @@ impl Intercom {
     }
 }
 
-impl Webhook for Intercom {
+impl Webhook for IntercomWebhook {
     fn name(&self) -> &str {
         "intercom"
     }

@@ -1,7 +1,7 @@
 //! OTLP/HTTP logs, as JSON and as protobuf.
 //!
-//! A record becomes a report when it is a warning or worse, or carries an exception; metrics and traces are told
-//! apart by the path (`/v1/metrics`) or by their JSON and are no reports. Bodies come decompressed.
+//! A record becomes a report when it is a warning or worse, or carries an exception; metrics and traces are
+//! told apart by the path (`/v1/metrics`) or by their JSON and are no reports. Bodies come decompressed.
 //!
 //! | field | from |
 //! | --- | --- |
@@ -63,12 +63,12 @@ impl OtlpSettings {
 
 /// Reads OTLP log exports.
 #[derive(Debug, Clone)]
-pub struct Otlp {
+pub struct OtlpWebhook {
     auth: Auth,
     settings: OtlpSettings,
 }
 
-impl Otlp {
+impl OtlpWebhook {
     /// Makes a reader; `auth` is a header secret, for exporters sign nothing.
     ///
     /// # Errors
@@ -80,7 +80,7 @@ impl Otlp {
     }
 }
 
-impl Webhook for Otlp {
+impl Webhook for OtlpWebhook {
     fn name(&self) -> &str {
         "otlp"
     }
@@ -140,7 +140,7 @@ impl Webhook for Otlp {
     }
 }
 
-impl Otlp {
+impl OtlpWebhook {
     fn keeps(&self, record: &Value) -> bool {
         let attributes = payload::list(record, "/attributes").iter();
         let mut names = attributes.filter_map(|attribute| attribute.get("key")?.as_str());

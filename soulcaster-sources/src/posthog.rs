@@ -1,7 +1,7 @@
 //! PostHog exceptions, surveys and other events, pushed by a webhook destination.
 //!
-//! The default body is `{event, person}`; an event alone, one under `data` and the `{text}` of the old action
-//! webhooks are read too.
+//! The default body is `{event, person}`; an event alone, one under `data` and the `{text}` of the old
+//! action webhooks are read too.
 //!
 //! | field | from |
 //! | --- | --- |
@@ -13,8 +13,8 @@
 //! | tags | `lib:` and `url:`, the page it happened on |
 //! | author | `distinct_id` |
 //!
-//! A survey that was shown or dismissed is no report. PostHog signs nothing: give the destination a header with a
-//! secret.
+//! A survey that was shown or dismissed is no report. PostHog signs nothing: give the destination a header
+//! with a secret.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -39,8 +39,8 @@ const MAX_ANSWERS: usize = 100;
 pub struct PosthogSettings {
     /// Whether anything is kept.
     pub enabled: bool,
-    /// Names of events, such as `$exception`; all without a list, none with an empty one. An old action webhook
-    /// names no event and counts as `action`.
+    /// Names of events, such as `$exception`; all without a list, none with an empty one. An old action
+    /// webhook names no event and counts as `action`.
     pub event_types: Option<Vec<String>>,
 }
 
@@ -62,12 +62,12 @@ impl PosthogSettings {
 
 /// Reads deliveries of PostHog webhook destinations.
 #[derive(Debug, Clone)]
-pub struct Posthog {
+pub struct PosthogWebhook {
     auth: Auth,
     settings: PosthogSettings,
 }
 
-impl Posthog {
+impl PosthogWebhook {
     /// Makes a reader; `auth` is a header secret, for PostHog signs nothing.
     ///
     /// # Errors
@@ -79,7 +79,7 @@ impl Posthog {
     }
 }
 
-impl Webhook for Posthog {
+impl Webhook for PosthogWebhook {
     fn name(&self) -> &str {
         "posthog"
     }

@@ -2,9 +2,9 @@
 //! Observability Cloud. What a delivery holds tells the two apart.
 //!
 //! The alert action neither signs nor sends headers of one's own. It proves itself by a secret in the path,
-//! `/ingest/splunk/{key id}/{secret}`, of which only a hash is kept here ([`PathToken`]); where a proxy can add
-//! one, a header secret does as well. Observability signs: `X-SFX-Signature` is the base64 HMAC-SHA256 of the body
-//! under the integration's shared secret.
+//! `/ingest/splunk/{key id}/{secret}`, of which only a hash is kept here ([`PathToken`]); where a proxy can
+//! add one, a header secret does as well. Observability signs: `X-SFX-Signature` is the base64 HMAC-SHA256
+//! of the body under the integration's shared secret.
 //!
 //! | field | alert action | Observability |
 //! | --- | --- | --- |
@@ -77,7 +77,8 @@ impl std::fmt::Display for PathToken {
 pub struct SplunkSettings {
     /// Whether anything is kept.
     pub enabled: bool,
-    /// Names of saved searches, and of detectors or their rules; all without a list, none with an empty one.
+    /// Names of saved searches, and of detectors or their rules; all without a list, none with an empty
+    /// one.
     pub searches: Option<Vec<String>>,
 }
 
@@ -105,12 +106,12 @@ enum Proof {
 
 /// Reads deliveries of the Splunk webhook alert action.
 #[derive(Debug, Clone)]
-pub struct Splunk {
+pub struct SplunkWebhook {
     proof: Proof,
     settings: SplunkSettings,
 }
 
-impl Splunk {
+impl SplunkWebhook {
     /// Makes a reader whose deliveries bring one of the active `tokens` as the last part of their path.
     ///
     /// # Errors
@@ -126,8 +127,8 @@ impl Splunk {
         Ok(Self { proof: Proof::Path(tokens), settings })
     }
 
-    /// Makes a reader of Observability's signed deliveries, or of deliveries that pass a proxy which adds a header
-    /// secret, or that are not verified.
+    /// Makes a reader of Observability's signed deliveries, or of deliveries that pass a proxy which adds a
+    /// header secret, or that are not verified.
     ///
     /// # Errors
     /// `Invalid` for a credential or settings that cannot work.
@@ -167,7 +168,7 @@ fn path_token(path: &str, tokens: &[PathToken]) -> Result<AuthStrength> {
     Err(Error::new(ErrorKind::Unauthorized, "webhook.verify", message))
 }
 
-impl Webhook for Splunk {
+impl Webhook for SplunkWebhook {
     fn name(&self) -> &str {
         "splunk"
     }

@@ -1,7 +1,7 @@
 //! Zendesk ticket events, and the bodies of triggers.
 //!
-//! Signed: `X-Zendesk-Webhook-Signature` is the base64 HMAC-SHA256 of `{timestamp}{body}`, nothing between the two;
-//! the timestamp is ISO 8601.
+//! Signed: `X-Zendesk-Webhook-Signature` is the base64 HMAC-SHA256 of `{timestamp}{body}`, nothing between
+//! the two; the timestamp is ISO 8601.
 //!
 //! | field | from |
 //! | --- | --- |
@@ -15,9 +15,9 @@
 //! | author | `detail.requester_id` |
 //! | status | `detail.status`; `deleted` or `spam` after such an event |
 //!
-//! A trigger sends what its template says; `ticket_id` (else the end of `url`), `title`, `description`, `priority`,
-//! `url`, `tags`, `status`, `requester`, `created_at` and `updated_at` are looked for, and a placeholder left
-//! unexpanded counts as absent.
+//! A trigger sends what its template says; `ticket_id` (else the end of `url`), `title`, `description`,
+//! `priority`, `url`, `tags`, `status`, `requester`, `created_at` and `updated_at` are looked for, and a
+//! placeholder left unexpanded counts as absent.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -69,12 +69,12 @@ impl ZendeskSettings {
 
 /// Reads deliveries of Zendesk webhooks.
 #[derive(Debug, Clone)]
-pub struct Zendesk {
+pub struct ZendeskWebhook {
     auth: Auth,
     settings: ZendeskSettings,
 }
 
-impl Zendesk {
+impl ZendeskWebhook {
     /// Makes a reader; `auth` is the webhook's signing secret.
     ///
     /// # Errors
@@ -95,7 +95,7 @@ impl Zendesk {
     }
 }
 
-impl Webhook for Zendesk {
+impl Webhook for ZendeskWebhook {
     fn name(&self) -> &str {
         "zendesk"
     }

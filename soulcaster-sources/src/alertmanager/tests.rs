@@ -3,8 +3,8 @@ use crate::corpus::{at, delivery, fixture, header_secret_guards, now, report, re
 use soulcaster_core::ProjectId;
 use soulcaster_core::model::FeedbackItem;
 
-fn open() -> Alertmanager {
-    Alertmanager::new(Auth::AllowUnsigned, AlertmanagerSettings::default()).unwrap()
+fn open() -> AlertmanagerWebhook {
+    AlertmanagerWebhook::new(Auth::AllowUnsigned, AlertmanagerSettings::default()).unwrap()
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn alerts_of_a_vast_group_keep_their_own_bytes() {
 #[test]
 fn a_header_secret_guards() {
     header_secret_guards(
-        |auth| Box::new(Alertmanager::new(auth, AlertmanagerSettings::default()).unwrap()),
+        |auth| Box::new(AlertmanagerWebhook::new(auth, AlertmanagerSettings::default()).unwrap()),
         fixture("alertmanager/zulip.two-alerts.json"),
     );
 }

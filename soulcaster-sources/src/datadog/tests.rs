@@ -2,8 +2,8 @@ use super::*;
 use crate::corpus::{at, delivery, fixture, header_secret_guards, now, report, shown};
 use proptest::prelude::{prop_assert, prop_assert_eq};
 
-fn open(settings: DatadogSettings) -> Datadog {
-    Datadog::new(Auth::AllowUnsigned, settings).unwrap()
+fn open(settings: DatadogSettings) -> DatadogWebhook {
+    DatadogWebhook::new(Auth::AllowUnsigned, settings).unwrap()
 }
 
 fn read(body: impl Into<Vec<u8>>) -> Inbound {
@@ -136,7 +136,7 @@ fn nothing_to_read_and_answers_of_the_api_are_no_reports() {
 #[test]
 fn a_header_secret_guards() {
     header_secret_guards(
-        |auth| Box::new(Datadog::new(auth, DatadogSettings::default()).unwrap()),
+        |auth| Box::new(DatadogWebhook::new(auth, DatadogSettings::default()).unwrap()),
         fixture("datadog/keep.high_cpu_usage.json"),
     );
 }

@@ -1,7 +1,7 @@
 //! What the writer of a reply wrote, without what they answer to.
 
-/// The text without quoted lines, the line that introduces them and the signature; in a reply also without the
-/// message that Outlook puts below. All of the text when nothing would be left.
+/// The text without quoted lines, the line that introduces them and the signature; in a reply also without
+/// the message that Outlook puts below. All of the text when nothing would be left.
 pub(super) fn strip(text: &str, is_reply: bool) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let mut kept: Vec<&str> = Vec::new();

@@ -1,8 +1,8 @@
 use super::*;
 use crate::corpus::{delivery, fixture, header_secret_guards, now, report, reports, shown};
 
-fn open() -> Email {
-    Email::new(Auth::AllowUnsigned, EmailSettings::default()).unwrap()
+fn open() -> EmailWebhook {
+    EmailWebhook::new(Auth::AllowUnsigned, EmailSettings::default()).unwrap()
 }
 
 fn read(body: impl Into<Vec<u8>>) -> Inbound {
@@ -140,7 +140,7 @@ fn what_is_no_mail_is_refused() {
 #[test]
 fn a_header_secret_guards() {
     header_secret_guards(
-        |auth| Box::new(Email::new(auth, EmailSettings::default()).unwrap()),
+        |auth| Box::new(EmailWebhook::new(auth, EmailSettings::default()).unwrap()),
         fixture("email/html_only.eml"),
     );
 }

@@ -1,8 +1,8 @@
 use super::*;
 use crate::corpus::{fixture, header_secret_guards, report, shown, signature_guards, vectors};
 
-fn open() -> Grafana {
-    Grafana::new(Auth::AllowUnsigned, GrafanaSettings::default()).unwrap()
+fn open() -> GrafanaWebhook {
+    GrafanaWebhook::new(Auth::AllowUnsigned, GrafanaSettings::default()).unwrap()
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn the_published_signatures_are_accepted_and_their_mutations_refused() {
         let settings =
             GrafanaSettings { timestamp_header: timestamp.map(str::to_owned), ..GrafanaSettings::default() };
         signature_guards(
-            |auth| Box::new(Grafana::new(auth, settings.clone()).unwrap()),
+            |auth| Box::new(GrafanaWebhook::new(auth, settings.clone()).unwrap()),
             vector,
             "X-Grafana-Alerting-Signature",
             timestamp,
@@ -90,7 +90,7 @@ fn the_published_signatures_are_accepted_and_their_mutations_refused() {
 
 #[test]
 fn settings_that_cannot_work_are_refused() {
-    let with = |settings: GrafanaSettings| Grafana::new(Auth::AllowUnsigned, settings).is_err();
+    let with = |settings: GrafanaSettings| GrafanaWebhook::new(Auth::AllowUnsigned, settings).is_err();
     assert!(with(GrafanaSettings { signature_header: String::new(), ..GrafanaSettings::default() }));
     assert!(with(GrafanaSettings { timestamp_header: Some("a: b".into()), ..GrafanaSettings::default() }));
     assert!(with(GrafanaSettings { tolerance_seconds: 0, ..GrafanaSettings::default() }));
@@ -99,7 +99,7 @@ fn settings_that_cannot_work_are_refused() {
 #[test]
 fn a_header_secret_guards() {
     header_secret_guards(
-        |auth| Box::new(Grafana::new(auth, GrafanaSettings::default()).unwrap()),
+        |auth| Box::new(GrafanaWebhook::new(auth, GrafanaSettings::default()).unwrap()),
         fixture("grafana/v11.values.json"),
     );
 }

@@ -1,8 +1,8 @@
 use super::*;
 use crate::corpus::{delivery, fixture, now, report, shown, signature_guards, vectors};
 
-fn open() -> Intercom {
-    Intercom::new(Auth::AllowUnsigned, IntercomSettings::default()).unwrap()
+fn open() -> IntercomWebhook {
+    IntercomWebhook::new(Auth::AllowUnsigned, IntercomSettings::default()).unwrap()
 }
 
 #[test]
@@ -71,6 +71,6 @@ fn other_topics_give_their_reason() {
 #[test]
 fn the_published_signature_is_accepted_and_its_mutations_refused() {
     let vector = vectors("intercom").remove(0);
-    let make = |auth| Intercom::new(auth, IntercomSettings::default()).unwrap();
+    let make = |auth| IntercomWebhook::new(auth, IntercomSettings::default()).unwrap();
     signature_guards(|auth| Box::new(make(auth)), vector, SIGNATURE, None);
 }

@@ -2,8 +2,8 @@ use super::*;
 use crate::corpus::{at, delivery, fixture, header_secret_guards, now, reports, shown};
 use proptest::prelude::{any, prop_assert};
 
-fn open() -> Otlp {
-    Otlp::new(Auth::AllowUnsigned, OtlpSettings::default()).unwrap()
+fn open() -> OtlpWebhook {
+    OtlpWebhook::new(Auth::AllowUnsigned, OtlpSettings::default()).unwrap()
 }
 
 /// Writes a JSON request as protobuf, as an exporter would.
@@ -158,8 +158,10 @@ fn protobuf_says_the_same_as_json() {
     for file in ["otlp/error.json", "otlp/logs.json"] {
         let json = fixture(file);
         let body = protobuf::request(&json);
-        let source =
-            Otlp::new(Auth::AllowUnsigned, OtlpSettings { min_severity: 1, ..OtlpSettings::default() });
+        let source = OtlpWebhook::new(
+            Auth::AllowUnsigned,
+            OtlpSettings { min_severity: 1, ..OtlpSettings::default() },
+        );
         let source = source.unwrap();
         let bare = |mut reports: Vec<Inbound>| {
             reports.iter_mut().for_each(|report| report.raw_payload = None);
@@ -271,7 +273,7 @@ fn settings_that_cannot_work_are_refused() {
 #[test]
 fn a_header_secret_guards() {
     header_secret_guards(
-        |auth| Box::new(Otlp::new(auth, OtlpSettings::default()).unwrap()),
+        |auth| Box::new(OtlpWebhook::new(auth, OtlpSettings::default()).unwrap()),
         fixture("otlp/error.json"),
     );
 }

@@ -1,9 +1,10 @@
 use super::*;
 use crate::corpus::{delivery, fixture, header_secret_guards, now, report as one, shown};
 
-fn open(event_types: Option<&[&str]>) -> Posthog {
+fn open(event_types: Option<&[&str]>) -> PosthogWebhook {
     let event_types = event_types.map(|types| types.iter().map(|name| (*name).to_owned()).collect());
-    Posthog::new(Auth::AllowUnsigned, PosthogSettings { event_types, ..PosthogSettings::default() }).unwrap()
+    PosthogWebhook::new(Auth::AllowUnsigned, PosthogSettings { event_types, ..PosthogSettings::default() })
+        .unwrap()
 }
 
 fn read(body: impl Into<Vec<u8>>) -> Inbound {
@@ -93,7 +94,7 @@ fn event_types_and_surveys_without_answers_are_left_out() {
 #[test]
 fn a_header_secret_guards() {
     header_secret_guards(
-        |auth| Box::new(Posthog::new(auth, PosthogSettings::default()).unwrap()),
+        |auth| Box::new(PosthogWebhook::new(auth, PosthogSettings::default()).unwrap()),
         fixture("posthog/webhook.exception.json"),
     );
 }

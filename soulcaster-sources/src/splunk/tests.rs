@@ -2,8 +2,8 @@ use super::*;
 use crate::corpus::{delivery, fixture, header_secret_guards, now, report, reports, shown};
 use soulcaster_core::model::Inbound;
 
-fn open(settings: SplunkSettings) -> Splunk {
-    Splunk::new(Auth::AllowUnsigned, settings).unwrap()
+fn open(settings: SplunkSettings) -> SplunkWebhook {
+    SplunkWebhook::new(Auth::AllowUnsigned, settings).unwrap()
 }
 
 fn read(body: impl Into<Vec<u8>>) -> Inbound {
@@ -95,7 +95,7 @@ fn searches_are_kept_by_name() {
     }
 }
 
-fn send(source: &Splunk, path: &str) -> Result<Decoded> {
+fn send(source: &SplunkWebhook, path: &str) -> Result<Decoded> {
     source.decode(&Delivery { path: path.into(), ..delivery(fixture("splunk/missing_raw.json")) }, now())
 }
 
@@ -103,7 +103,7 @@ fn send(source: &Splunk, path: &str) -> Result<Decoded> {
 fn the_path_token_is_compared_by_its_hash() {
     let (active, old) = (Secret::new("kP3x-new"), Secret::new("kP3x-old"));
     let tokens = vec![PathToken::of(&active), PathToken::parse(&PathToken::of(&old).to_string()).unwrap()];
-    let source = Splunk::with_path_token(tokens, SplunkSettings::default()).unwrap();
+    let source = SplunkWebhook::with_path_token(tokens, SplunkSettings::default()).unwrap();
     for path in ["/ingest/splunk/k1/kP3x-new", "/ingest/splunk/k1/kP3x-old/", "/kP3x-new?x=1"] {
         let Ok(Decoded::Reports(reports)) = send(&source, path) else { panic!("{path} was refused") };
         assert_eq!(reports[0].auth_strength, AuthStrength::SharedSecret);
@@ -120,7 +120,7 @@ fn the_path_token_is_compared_by_its_hash() {
         assert!(PathToken::parse(text).is_err(), "{text}");
     }
     let empty = vec![PathToken::of(&Secret::new(""))];
-    assert!(Splunk::with_path_token(empty, SplunkSettings::default()).is_err());
+    assert!(SplunkWebhook::with_path_token(empty, SplunkSettings::default()).is_err());
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn observability_signs_the_body() {
     let mac = Hmac::<Sha256>::new_from_slice(b"sfx-secret").unwrap().chain_update(&body).finalize();
     let signature = base64::engine::general_purpose::STANDARD.encode(mac.into_bytes());
     let auth = Auth::Signed { secrets: vec![Secret::new("new"), Secret::new("sfx-secret")] };
-    let source = Splunk::new(auth, SplunkSettings::default()).unwrap();
+    let source = SplunkWebhook::new(auth, SplunkSettings::default()).unwrap();
     let send = |body: Vec<u8>, values: &[&str]| {
         let headers =
             values.iter().map(|value| ("x-sfx-signature".to_owned(), (*value).to_owned())).collect();
@@ -158,7 +158,7 @@ fn observability_signs_the_body() {
 #[test]
 fn a_header_secret_guards() {
     header_secret_guards(
-        |auth| Box::new(Splunk::new(auth, SplunkSettings::default()).unwrap()),
+        |auth| Box::new(SplunkWebhook::new(auth, SplunkSettings::default()).unwrap()),
         fixture("splunk/missing_raw.json"),
     );
 }

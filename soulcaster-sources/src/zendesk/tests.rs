@@ -3,10 +3,10 @@ use crate::corpus::{at, delivery, fixture, now, report, shown, signature_guards,
 use soulcaster_core::ProjectId;
 use soulcaster_core::model::FeedbackItem;
 
-fn open() -> Zendesk {
+fn open() -> ZendeskWebhook {
     let settings =
         ZendeskSettings { base_url: Some("https://acme.zendesk.com/".into()), ..ZendeskSettings::default() };
-    Zendesk::new(Auth::AllowUnsigned, settings).unwrap()
+    ZendeskWebhook::new(Auth::AllowUnsigned, settings).unwrap()
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn other_events_are_unknown_and_one_without_a_ticket_is_empty() {
 #[test]
 fn the_published_signature_is_accepted_and_its_mutations_refused() {
     let vector = vectors("zendesk").remove(0);
-    let make = |auth| Zendesk::new(auth, ZendeskSettings::default()).unwrap();
+    let make = |auth| ZendeskWebhook::new(auth, ZendeskSettings::default()).unwrap();
     signature_guards(|auth| Box::new(make(auth)), vector.clone(), SIGNATURE, Some(TIMESTAMP));
     let signed = make(Auth::Signed { secrets: vec![Secret::new(vector.0)] });
     let decoded = signed.decode(&vector.1, vector.2.unwrap()).unwrap();
@@ -100,6 +100,6 @@ fn the_published_signature_is_accepted_and_its_mutations_refused() {
 fn settings_that_cannot_work_are_refused() {
     for base_url in ["acme.zendesk.com", "javascript:x", ""] {
         let settings = ZendeskSettings { base_url: Some(base_url.into()), ..ZendeskSettings::default() };
-        assert!(Zendesk::new(Auth::AllowUnsigned, settings).is_err(), "{base_url}");
+        assert!(ZendeskWebhook::new(Auth::AllowUnsigned, settings).is_err(), "{base_url}");
     }
 }
