@@ -64,7 +64,6 @@ mod sniff;
 mod source;
 #[cfg(test)]
 mod tests;
-mod time;
 
 use reader::Raw;
 

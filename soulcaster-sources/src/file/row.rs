@@ -4,7 +4,7 @@ use chrono::{DateTime, Datelike, Utc};
 use serde_json::{Map, Value};
 use soulcaster_core::model::{Inbound, Severity};
 
-use super::time;
+use crate::time;
 
 /// What a known name stands for, in the order in which names are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

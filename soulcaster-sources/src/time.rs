@@ -5,7 +5,7 @@ use serde_json::Value;
 
 /// Why a time could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unread {
+pub(crate) enum Unread {
     /// In no form that is known.
     Unknown,
     /// `01/02/2024`: either may be the month.
@@ -16,7 +16,7 @@ pub(super) enum Unread {
 
 impl Unread {
     /// What to tell the owner of the file.
-    pub(super) fn reason(self) -> &'static str {
+    pub(crate) fn reason(self) -> &'static str {
         match self {
             Self::Unknown => "is not a known form of time; write it as 2024-01-31T10:37:00Z",
             Self::Ambiguous => "may be month/day or day/month; write it as 2024-01-31",
@@ -26,7 +26,7 @@ impl Unread {
 }
 
 /// Reads a time from a number of seconds, milliseconds, microseconds or nanoseconds since 1970, or from text.
-pub(super) fn read(value: &Value) -> Result<DateTime<Utc>, Unread> {
+pub(crate) fn read(value: &Value) -> Result<DateTime<Utc>, Unread> {
     let time = match value {
         Value::Number(number) => epoch(&number.to_string())?,
         Value::String(text) => parse(text.trim())?,
