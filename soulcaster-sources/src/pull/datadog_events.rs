@@ -31,7 +31,8 @@ pub struct DatadogOptions {
     pub application_key: Secret,
     /// A search in Datadog's own words; everything when empty.
     pub query: String,
-    /// Ids of monitors whose events are read, `*` for any monitor. Absent, every event is read; when empty, none.
+    /// Ids of monitors whose events are read, `*` for any monitor. Absent, every event is read; when empty,
+    /// none.
     pub monitors: Option<Vec<String>>,
     /// How far back the first round goes; 30 days unless given.
     pub history: Duration,

@@ -16,8 +16,8 @@ pub(super) struct Listing {
 }
 
 impl Listing {
-    /// Reads each element with `report`, which gives none for what is no report or left out, and a reason for what
-    /// cannot be read. `time` tells where the element stands in the list's order.
+    /// Reads each element with `report`, which gives none for what is no report or left out, and a reason for
+    /// what cannot be read. `time` tells where the element stands in the list's order.
     pub(super) fn read(
         elements: &[&RawValue],
         auth_strength: AuthStrength,

@@ -37,7 +37,8 @@ impl Endpoint {
         Ok(Self { operation, base: url, loopback })
     }
 
-    /// The address of `path` under the base, each part of it escaped; an empty last part ends it with a slash.
+    /// The address of `path` under the base, each part of it escaped; an empty last part ends it with a
+    /// slash.
     pub(super) fn at<'a>(&self, path: &[&str], query: impl IntoIterator<Item = (&'a str, &'a str)>) -> Url {
         let mut url = self.base.clone();
         if let Ok(mut parts) = url.path_segments_mut() {

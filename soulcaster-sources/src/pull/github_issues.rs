@@ -33,10 +33,11 @@ const PAGE_OVERLAP: u32 = 25;
 pub struct GithubOptions {
     /// `owner/name`.
     pub repository: String,
-    /// A token that may read issues. Without one GitHub takes 60 calls an hour, and public repositories alone.
+    /// A token that may read issues. Without one GitHub takes 60 calls an hour, and public repositories
+    /// alone.
     pub token: Option<Secret>,
-    /// What labels, in lower case, say about severity; asked before the usual words, such as `critical`, `P1`,
-    /// `severity: high` and `priority/low`.
+    /// What labels, in lower case, say about severity; asked before the usual words, such as `critical`,
+    /// `P1`, `severity: high` and `priority/low`.
     pub severities: BTreeMap<String, Severity>,
     /// How GitHub is reached.
     pub connection: Connection,
@@ -58,21 +59,23 @@ impl GithubOptions {
 /// Pulls issues of a repository in the order of their last change.
 ///
 /// The first round reads open issues alone. Later ones read everything that changed since, less the overlap:
-/// closed and reopened issues come again, with `metadata.state`. Pull requests are left out. While nothing changes,
-/// a round is one call that GitHub answers with 304 and does not count.
+/// closed and reopened issues come again, with `metadata.state`. Pull requests are left out. While nothing
+/// changes, a round is one call that GitHub answers with 304 and does not count.
 ///
-/// Pages are found by the time of the last change and not by number, so issues that change meanwhile move to the end
-/// and nothing slips from one page to the other. Only among more than a hundred issues changed in the same second
-/// are pages counted; they then overlap.
+/// Pages are found by the time of the last change and not by number, so issues that change meanwhile move to
+/// the end and nothing slips from one page to the other. Only among more than a hundred issues changed in the
+/// same second are pages counted; they then overlap.
 ///
-/// The id is `{repository.id}#issue:{issue.id}`, as the webhook has it; the first fetch asks for the repository's.
+/// The id is `{repository.id}#issue:{issue.id}`, as the webhook has it; the first fetch asks for the
+/// repository's.
 ///
 /// ```no_run
 /// # async fn run(token: String) -> soulcaster_core::Result<()> {
 /// use soulcaster_core::{Secret, port::Source};
 /// use soulcaster_sources::pull::{GithubIssues, GithubOptions};
 ///
-/// let options = GithubOptions { token: Some(Secret::new(token)), ..GithubOptions::new("octocat/hello-world") };
+/// let options = GithubOptions::new("octocat/hello-world");
+/// let options = GithubOptions { token: Some(Secret::new(token)), ..options };
 /// let batch = GithubIssues::new(options)?.fetch(None).await?;
 /// # Ok(()) }
 /// ```

@@ -60,9 +60,9 @@ impl GooglePlayOptions {
 
 /// Pulls reviews of an app.
 ///
-/// Google lists the reviews of the last seven days alone, and only those with text, so pull at least daily. Each round
-/// reads all of them: their order is not promised. The id is the review's own, and the same after an edit. One star
-/// is [`Critical`](soulcaster_core::model::Severity::Critical), five are
+/// Google lists the reviews of the last seven days alone, and only those with text, so pull at least daily.
+/// Each round reads all of them: their order is not promised. The id is the review's own, and the same after
+/// an edit. One star is [`Critical`](soulcaster_core::model::Severity::Critical), five are
 /// [`Info`](soulcaster_core::model::Severity::Info).
 pub struct GooglePlay {
     client: Client,

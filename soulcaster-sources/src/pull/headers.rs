@@ -192,8 +192,8 @@ mod tests {
     #[test]
     fn links_of_vendors_are_read() {
         let sentry = concat!(
-            r#"<https://sentry.io/api/0/organizations/o/issues/?&cursor=1:0:1>; rel="previous"; results="false"; "#,
-            r#"cursor="1:0:1", <https://sentry.io/api/0/organizations/o/issues/?&cursor=1:100:0>; rel="next"; "#,
+            r#"<https://sentry.io/api/0/issues/?&cursor=1:0:1>; rel="previous"; results="false"; "#,
+            r#"cursor="1:0:1", <https://sentry.io/api/0/issues/?&cursor=1:100:0>; rel="next"; "#,
             r#"results="true"; cursor="1:100:0""#
         );
         let next = next_link(&headers(&[("link", sentry)])).unwrap();
@@ -227,10 +227,13 @@ mod tests {
             entries in proptest::collection::vec(("[a-z:/?&=,;.]{0,20}", "[ -~]{0,20}"), 0..5),
         ) {
             let quoted = |value: &str| value.replace('\\', r"\\").replace('"', "\\\"");
-            let written: Vec<String> =
-                entries.iter().map(|(url, value)| format!("<{url}>; rel=next; cursor=\"{}\"", quoted(value))).collect();
+            let write = |(url, value): &(String, String)| {
+                format!("<{url}>; rel=next; cursor=\"{}\"", quoted(value))
+            };
+            let written: Vec<String> = entries.iter().map(write).collect();
             let read = links(&written.join(", "));
-            let read: Vec<_> = read.iter().map(|link| (link.url.clone(), link.get("cursor").unwrap().to_owned())).collect();
+            let cursor = |link: &Link| (link.url.clone(), link.get("cursor").unwrap().to_owned());
+            let read: Vec<_> = read.iter().map(cursor).collect();
             proptest::prop_assert_eq!(read, entries);
         }
 

@@ -50,8 +50,9 @@ impl IntercomOptions {
 
 /// Pulls conversations of Intercom that are new or changed, the last changed first.
 ///
-/// Each round reads what changed since its mark less the overlap; one that changes meanwhile comes again in the next
-/// round. The body is the first message as plain text. The id is `conversation:{id}`, as the webhook has it.
+/// Each round reads what changed since its mark less the overlap; one that changes meanwhile comes again in
+/// the next round. The body is the first message as plain text. The id is `conversation:{id}`, as the webhook
+/// has it.
 pub struct IntercomConversations {
     client: Client,
     endpoint: Endpoint,

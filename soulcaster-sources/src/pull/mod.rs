@@ -13,20 +13,22 @@
 //! | [`ZendeskTickets`] | tickets | the export's own cursor |
 //!
 //! One fetch reads one page. The cursor it gives says where the next page is, or, at the end of a round, from
-//! when the next round goes on, so it is never absent; [`Poller::pace`] says whether the end is reached and how long
-//! to wait. A round reads again what is younger than its mark less an overlap: reports that show up late are found,
-//! and the ones that come twice have the same `external_id`.
+//! when the next round goes on, so it is never absent; [`Poller::pace`] says whether the end is reached and
+//! how long to wait. A round reads again what is younger than its mark less an overlap: reports that show up
+//! late are found, and the ones that come twice have the same `external_id`.
 //!
-//! Nothing here sleeps or asks twice: what a server refuses is an error, and the wait is for the caller to keep.
-//! No link of a server is followed: only the place in it is taken, and a link to another host is refused.
-//! Redirects are not followed either, so credentials stay with the configured host.
+//! Nothing here sleeps or asks twice: what a server refuses is an error, and the wait is for the caller to
+//! keep. No link of a server is followed: only the place in it is taken, and a link to another host is
+//! refused. Redirects are not followed either, so credentials stay with the configured host.
 //!
 //! ```no_run
+//! # async fn wait(_: std::time::Duration) {}
 //! # async fn run(token: String) -> soulcaster_core::Result<()> {
 //! use soulcaster_core::{Secret, port::Source};
 //! use soulcaster_sources::pull::{GithubIssues, GithubOptions, Poller};
 //!
-//! let options = GithubOptions { token: Some(Secret::new(token)), ..GithubOptions::new("octocat/hello-world") };
+//! let options = GithubOptions::new("octocat/hello-world");
+//! let options = GithubOptions { token: Some(Secret::new(token)), ..options };
 //! let mut issues = GithubIssues::new(options)?;
 //! let mut cursor: Option<String> = None; // the committed one
 //! loop {
@@ -36,7 +38,7 @@
 //!     }
 //!     let pace = issues.pace();
 //!     let rest = if pace.caught_up { std::time::Duration::from_secs(300) } else { pace.wait };
-//!     std::thread::sleep(rest.max(pace.wait));
+//!     wait(rest.max(pace.wait)).await;
 //! }
 //! # }
 //! ```
@@ -58,6 +60,7 @@ mod jwt;
 mod pace;
 mod posthog_events;
 mod reddit;
+mod reddit_post;
 mod round;
 mod sentry_issues;
 #[cfg(test)]

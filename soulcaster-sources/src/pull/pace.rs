@@ -10,8 +10,8 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(15 * 60);
 /// When to fetch again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Pace {
-    /// How long to wait before the next fetch: what the server asks for, what the budget takes, or after a failure
-    /// without word from the server a random part of 1, 2, 4 … seconds, of 15 minutes at most.
+    /// How long to wait before the next fetch: what the server asks for, what the budget takes, or after a
+    /// failure without word from the server a random part of 1, 2, 4 … seconds, of 15 minutes at most.
     pub wait: Duration,
     /// Whether the last fetch came to the end, so that the next one can wait for the usual interval.
     pub caught_up: bool,

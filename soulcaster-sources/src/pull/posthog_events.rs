@@ -29,8 +29,8 @@ pub struct PosthogOptions {
     pub project: String,
     /// A personal API key that may read queries (`query:read`).
     pub key: Secret,
-    /// Names of events that are read. Absent, every event is read; when empty, none. `$exception` and `survey sent`
-    /// unless given.
+    /// Names of events that are read. Absent, every event is read; when empty, none. `$exception` and `survey
+    /// sent` unless given.
     pub events: Option<Vec<String>>,
     /// How far back the first round goes; 30 days unless given.
     pub history: Duration,
@@ -54,9 +54,9 @@ impl PosthogOptions {
 
 /// Pulls events of PostHog, newest first, down to the mark less the overlap.
 ///
-/// PostHog continues strictly below the last event's time and would leave out its contemporaries, so its `next`
-/// only says that there is more; the next page starts right above that time. The id is the event's `uuid`, as
-/// the webhook has it.
+/// PostHog continues strictly below the last event's time and would leave out its contemporaries, so its
+/// `next` only says that there is more; the next page starts right above that time. The id is the event's
+/// `uuid`, as the webhook has it.
 pub struct PosthogEvents {
     client: Client,
     endpoint: Endpoint,

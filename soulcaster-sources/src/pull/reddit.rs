@@ -4,29 +4,31 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use soulcaster_core::model::{AuthStrength, Inbound};
+use soulcaster_core::model::AuthStrength;
 use soulcaster_core::port::{Batch, Rejected, Source};
 use soulcaster_core::{Error, ErrorKind, Result, Secret};
 
 use super::client::{Call, Client, Failure, Reply, Step, check_secret};
 use super::clock::after;
 use super::connection::Connection;
-use super::element::{self, Fields, texts};
+use super::element::{self, Fields};
 use super::endpoint::{Endpoint, check_name, form};
 use super::jwt::Token;
 use super::pace::{Pace, Poller};
+use super::reddit_post::report;
 use super::round::Round;
 
-const SOURCE: &str = "reddit";
+pub(super) const SOURCE: &str = "reddit";
 const OPERATION: &str = "reddit.fetch";
 /// Whose cursor it is: that of any set of subreddits, so that they may change.
 const OF: &str = "reddit";
 /// Most subreddits times listings.
 const MAX_FEEDS: usize = 1000;
+/// How many posts before the last of a page the next one can follow, should that one be gone.
+const SPARE: usize = 3;
 /// A token is renewed so long before its end.
 const MARGIN: Duration = Duration::from_secs(60);
 
@@ -65,7 +67,8 @@ impl Listing {
 /// What is pulled from Reddit, and how.
 #[derive(Debug, Clone)]
 pub struct RedditOptions {
-    /// Names of subreddits; trimmed, in lower case and without repetition once checked. `r/` in front is left out.
+    /// Names of subreddits; trimmed, in lower case and without repetition once checked. `r/` in front is left
+    /// out.
     pub subreddits: Vec<String>,
     /// Which lists of each; the new posts unless given.
     pub listings: Vec<Listing>,
@@ -75,8 +78,8 @@ pub struct RedditOptions {
     pub client_secret: Secret,
     /// `<platform>:<app id>:<version> (by /u/<user>)`: Reddit slows down whoever does not say.
     pub user_agent: String,
-    /// Most pages of 100 in a round of one list; lists that are not by time have one. 10 unless given: Reddit lists
-    /// no more than about 1,000.
+    /// Most pages of 100 in a round of one list; lists that are not by time have one. 10 unless given: Reddit
+    /// lists no more than about 1,000.
     pub pages: u32,
     /// Where tokens come from.
     pub login_url: String,
@@ -108,12 +111,12 @@ impl RedditOptions {
 
 /// Pulls posts and comments of subreddits, one list after the other.
 ///
-/// A round of a list by time reads down to where its last one began; the other lists are read from the top each time.
-/// A list that Reddit refuses, as that of a banned or private subreddit, is told in [`Batch::rejected`] and the others
-/// go on, unless it is the only one. What Reddit does not list any more is out of reach, and a change or a
-/// deletion is seen only where a post is read again: within the overlap. A deleted post comes without its text and
-/// author, with `metadata.deleted`. Scores and numbers of comments are in the raw payload alone: they change all the
-/// time.
+/// A round of a list by time reads down to where its last one began; the other lists are read from the top
+/// each time. A list that Reddit refuses, as that of a banned or private subreddit, is told in
+/// [`Batch::rejected`] and the others go on, unless it is the only one. What Reddit does not list any more is
+/// out of reach, and a change or a deletion is seen only where a post is read again: within the overlap. A
+/// deleted post comes without its text and author, with `metadata.deleted`. Scores and numbers of comments
+/// are in the raw payload alone: they change all the time.
 ///
 /// The id is the fullname, such as `t3_48fbm9`.
 ///
@@ -123,8 +126,8 @@ impl RedditOptions {
 /// use soulcaster_sources::pull::{Reddit, RedditOptions};
 ///
 /// let agent = "server:org.example.triage:1.0 (by /u/example)";
-/// let mut reddit = Reddit::new(RedditOptions::new(["rust", "programming"], "app-id", Secret::new(secret), agent))?;
-/// let batch = reddit.fetch(None).await?;
+/// let options = RedditOptions::new(["rust", "programming"], "app-id", Secret::new(secret), agent);
+/// let batch = Reddit::new(options)?.fetch(None).await?;
 /// # Ok(()) }
 /// ```
 pub struct Reddit {
@@ -296,11 +299,14 @@ impl Reddit {
             listing if listing.is_by_time() => (true, self.options.pages),
             _ => (false, 1),
         };
-        let lost = page.data.children.is_empty() && !round.is_start() && !round.is_restarted();
-        if lost && round.restart() {
-            // The post that the page was to follow may be gone. Once again from the start: where the list
-            // really ends, it ends there again.
-            return Ok(Step { listing, more: true });
+        if page.data.children.is_empty() && !round.is_start() {
+            // The post that the page was to follow may be gone: it is to follow one before, which gives that
+            // post again if it was but the last.
+            if round.fall_back() {
+                return Ok(Step { listing, more: true });
+            }
+            // Nothing helps. The mark stays, so the next round reads down to it again.
+            round.top = None;
         }
         let next = page.data.after.filter(|next| !next.is_empty() && round.pages + 1 < pages);
         let more = if by_time {
@@ -314,6 +320,11 @@ impl Reddit {
         } else {
             round.proceed(next, OPERATION)?
         };
+        if !round.is_start() {
+            let names = listing.items.iter().rev().filter_map(|item| item.external_id.clone());
+            round.spare = names.skip(1).take(SPARE).collect();
+            round.spare.reverse();
+        }
         Ok(Step { listing, more })
     }
 }
@@ -330,51 +341,6 @@ fn tidy(names: &[String]) -> Vec<String> {
         }
     }
     tidy
-}
-
-fn report(thing: &Value) -> Result<Option<Inbound>, String> {
-    let id = thing.id("/data/name")?;
-    if !id.starts_with("t3_") && !id.starts_with("t1_") {
-        return Ok(None);
-    }
-    let gone = |text: Option<&str>| matches!(text, Some("[deleted]" | "[removed]"));
-    let author = thing.text("/data/author");
-    let body = thing.text("/data/selftext").or(thing.text("/data/body"));
-    let deleted = gone(body) || thing.text("/data/removed_by_category").is_some();
-    let mut metadata = thing.pick(&[
-        ("subreddit", "/data/subreddit"),
-        ("link_title", "/data/link_title"),
-        ("link_id", "/data/link_id"),
-        ("parent_id", "/data/parent_id"),
-        ("over_18", "/data/over_18"),
-        ("link", "/data/url"),
-    ]);
-    let occurred_at = thing.time("/data/created_utc");
-    let mut updated_at = thing.time("/data/edited");
-    let mut title = thing.text("/data/title").unwrap_or_default();
-    if deleted {
-        metadata.insert("deleted".into(), true.into());
-        // Nobody says when: a second later than the version that it takes the place of.
-        updated_at = updated_at.max(occurred_at).map(|time| time + TimeDelta::seconds(1));
-        if title.is_empty() {
-            title = "[deleted]";
-        }
-    }
-    Ok(Some(Inbound {
-        source: SOURCE.into(),
-        external_id: Some(id),
-        title: title.to_owned(),
-        body: body.filter(|_| !deleted).unwrap_or_default().to_owned(),
-        author: author.filter(|_| !deleted && !gone(author)).map(str::to_owned),
-        url: thing.text("/data/permalink").map(|path| format!("https://reddit.com{path}")),
-        tags: texts(
-            ["/data/link_flair_text", "/data/subreddit"].iter().filter_map(|place| thing.pointer(place)),
-        ),
-        metadata,
-        occurred_at,
-        updated_at,
-        ..Inbound::default()
-    }))
 }
 
 #[async_trait]

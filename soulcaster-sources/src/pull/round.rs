@@ -24,6 +24,9 @@ pub(super) struct Round {
     pub(super) page: Option<String>,
     /// Pages read in this round.
     pub(super) pages: u32,
+    /// Other names for the next page, the best last, for when the server has lost the first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) spare: Vec<String>,
     /// How often it was taken up from its start.
     pub(super) resets: u8,
 }
@@ -38,8 +41,8 @@ impl Round {
         self.page.is_none()
     }
 
-    /// Takes a page that lists newest first, with the times in it. The round ends with the page that reaches below
-    /// the floor, or when there is no `next` one. Says whether it goes on.
+    /// Takes a page that lists newest first, with the times in it. The round ends with the page that reaches
+    /// below the floor, or when there is no `next` one. Says whether it goes on.
     ///
     /// # Errors
     /// Like [`proceed`](Self::proceed).
@@ -66,6 +69,7 @@ impl Round {
     /// `Unexpected` when the server keeps naming the page that was just read.
     pub(super) fn proceed(&mut self, next: Option<String>, operation: &'static str) -> Result<bool> {
         self.pages = self.pages.saturating_add(1);
+        self.spare.clear();
         match next {
             None => self.finish(),
             Some(next) if self.page.as_ref() == Some(&next) => {
@@ -102,9 +106,14 @@ impl Round {
         Err(failure.error)
     }
 
-    /// Whether it was taken up from its start.
-    pub(super) fn is_restarted(&self) -> bool {
-        self.resets > 0
+    /// Takes another name for the page that the server has lost, or else takes the round up from its start.
+    pub(super) fn fall_back(&mut self) -> bool {
+        let spare = self.spare.pop();
+        let found = spare.is_some();
+        if found {
+            self.page = spare;
+        }
+        found || self.restart()
     }
 }
 

@@ -57,9 +57,9 @@ impl SentryOptions {
 
 /// Pulls issues of Sentry, the last seen first.
 ///
-/// A round reads down to where the last one began; the first one reads whatever Sentry lists, which goes back 90
-/// days. An issue comes again once another event was seen; one that is only resolved or assigned does not, so
-/// leave that to the webhook. The id is `sentry:{issue.id}`, as the webhook has it.
+/// A round reads down to where the last one began; the first one reads whatever Sentry lists, which goes back
+/// 90 days. An issue comes again once another event was seen; one that is only resolved or assigned does not,
+/// so leave that to the webhook. The id is `sentry:{issue.id}`, as the webhook has it.
 ///
 /// ```no_run
 /// # async fn run(token: String) -> soulcaster_core::Result<()> {

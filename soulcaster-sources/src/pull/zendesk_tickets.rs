@@ -60,8 +60,9 @@ impl ZendeskOptions {
 
 /// Pulls tickets of Zendesk that are new or changed, in the order of their change.
 ///
-/// Zendesk keeps the place itself: its cursor never ends, and goes on where the last page ended. When it is lost, the
-/// reading goes on from the last change less the overlap. The id is `ticket:{id}`, as the webhook has it.
+/// Zendesk keeps the place itself: its cursor never ends, and goes on where the last page ended. When it is
+/// lost, the reading goes on from the last change less the overlap. The id is `ticket:{id}`, as the webhook
+/// has it.
 pub struct ZendeskTickets {
     client: Client,
     endpoint: Endpoint,

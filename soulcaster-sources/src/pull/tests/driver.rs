@@ -55,7 +55,10 @@ impl Driver {
                 }
                 Err(error) => {
                     assert!(!format!("{error:?}").contains(KEY), "{error:?}");
-                    let passing = matches!(error.kind(), ErrorKind::RateLimited | ErrorKind::Unavailable);
+                    let passing = matches!(
+                        error.kind(),
+                        ErrorKind::RateLimited | ErrorKind::Unavailable | ErrorKind::Unexpected
+                    );
                     assert!(passing, "{error:?}");
                     self.errors.push(error);
                 }

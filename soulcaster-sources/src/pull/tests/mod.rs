@@ -4,6 +4,7 @@ mod client;
 mod driver;
 mod github_issues;
 mod reddit;
+mod reviews;
 mod sentry_issues;
 mod server;
 mod vendors;

@@ -58,7 +58,8 @@ impl Posts {
 
 fn post(id: u64, second: i64) -> Value {
     json!({"kind": "t3", "data": {
-        "name": format!("t3_{id}"), "title": format!("post {id}"), "created_utc": second as f64, "subreddit": "rust",
+        "name": format!("t3_{id}"), "title": format!("post {id}"), "subreddit": "rust",
+        "created_utc": second as f64,
         "permalink": format!("/r/rust/comments/{id}/"), "author": "someone", "selftext": ""
     }})
 }
@@ -273,7 +274,8 @@ async fn recorded_posts_and_comments_become_reports() {
 
 #[tokio::test]
 async fn deleted_post_comes_without_text_and_author_and_later_than_before() {
-    let alive = json!({"name": "t3_1", "title": "It crashes", "selftext": "At once", "author": "me", "created_utc": 1e9, "edited": false});
+    let alive = json!({"name": "t3_1", "title": "It crashes", "selftext": "At once", "author": "me",
+        "created_utc": 1e9, "edited": false});
     let mut dead = alive.clone();
     (dead["selftext"], dead["author"]) = ("[deleted]".into(), "[deleted]".into());
     let list = json!({"data": {"children": [{"kind": "t3", "data": alive}, {"kind": "t3", "data": dead},

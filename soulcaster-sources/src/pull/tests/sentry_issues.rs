@@ -40,8 +40,8 @@ impl Issues {
         let host = asked.header("host").unwrap();
         let end = start + page.len();
         let link = format!(
-            "<http://{host}/api/0/organizations/acme/issues/?&cursor=p>; rel=\"previous\"; results=\"false\"; cursor=\"p\", \
-             <http://{host}/api/0/organizations/acme/issues/?&cursor=c:{end}>; rel=\"next\"; results=\"{}\"; cursor=\"c:{end}\"",
+            "<http://{host}/api/0/?&cursor=p>; rel=\"previous\"; results=\"false\"; cursor=\"p\", \
+             <http://{host}/api/0/?&cursor=c:{end}>; rel=\"next\"; results=\"{}\"; cursor=\"c:{end}\"",
             end < list.len()
         );
         Answer::ok(json!(page)).with("Link", link)
@@ -50,7 +50,8 @@ impl Issues {
 
 fn issue(id: u64, second: i64) -> Value {
     let time = chrono::DateTime::from_timestamp(second, 0).unwrap().to_rfc3339();
-    json!({"id": id.to_string(), "title": format!("issue {id}"), "level": "error", "lastSeen": time, "firstSeen": time})
+    json!({"id": id.to_string(), "title": format!("issue {id}"), "level": "error",
+        "lastSeen": time, "firstSeen": time})
 }
 
 fn poller(connection: Connection) -> SentryIssues {
@@ -96,7 +97,6 @@ async fn nothing_is_missed_while_the_list_moves_and_the_server_fails() {
     let mut driver = Driver::new(&hand);
     driver.crashes = true;
     for _ in 0..12 {
-        // A truncated page is the one failure that is not of the passing kind.
         driver.round(&mut poller).await;
         hand.pass(Duration::from_secs(60));
     }
