@@ -10,7 +10,8 @@ use reqwest::{Method, Url, redirect};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use soulcaster_core::port::Batch;
+use serde_json::value::RawValue;
+use soulcaster_core::port::{Batch, Rejected};
 use soulcaster_core::{Error, ErrorKind, Result, Secret};
 
 use super::clock::{after, until};
@@ -23,6 +24,8 @@ use super::pace::{Pace, backoff};
 
 /// Most bytes of a refusal that are read.
 const REFUSAL_BYTES: usize = 64 * 1024;
+/// How often a page that cannot be read is asked for again.
+const MAX_UNREADABLE: u32 = 2;
 /// Characters of a server's message that go into an error.
 const MESSAGE_CHARS: usize = 300;
 
@@ -137,6 +140,8 @@ pub(super) struct Client {
     /// When the server wants to be asked again.
     barred_until: Option<DateTime<Utc>>,
     failures: u32,
+    /// Answers in a row that could not be read.
+    unreadable: u32,
     pace: Pace,
 }
 
@@ -169,6 +174,7 @@ impl Client {
             made: VecDeque::new(),
             barred_until: None,
             failures: 0,
+            unreadable: 0,
             pace: Pace::default(),
         })
     }
@@ -192,16 +198,32 @@ impl Client {
         let wait = self.closed_for(now).map(|time| until(time, now));
         match step {
             Ok(Step { listing, more }) => {
-                self.failures = 0;
+                (self.failures, self.unreadable) = (0, 0);
                 self.pace = Pace { wait: wait.unwrap_or_default(), caught_up: !more };
                 let cursor = Some(cursor::write(self.operation, of, place)?);
                 Ok(Batch { items: listing.items, rejected: listing.rejected, cursor })
             }
             Err(error) => {
                 self.failures = self.failures.saturating_add(1);
+                if error.kind() == ErrorKind::Unexpected {
+                    self.unreadable = self.unreadable.saturating_add(1);
+                }
                 let backoff = || backoff(self.failures, self.connection.clock.random());
                 self.pace = Pace { wait: wait.unwrap_or_else(backoff), caught_up: false };
                 Err(error)
+            }
+        }
+    }
+
+    /// The elements of a page that is a list. One that cannot be read three times in a row is taken as empty,
+    /// with the reason, so that it does not block the pages behind it.
+    pub(super) fn elements<'a>(&self, reply: &'a Reply) -> Result<(Vec<&'a RawValue>, Option<Rejected>)> {
+        match reply.json() {
+            Ok(elements) => Ok((elements, None)),
+            Err(error) if self.unreadable < MAX_UNREADABLE => Err(error),
+            Err(error) => {
+                let reason = format!("a page is left out: {}", error.message());
+                Ok((Vec::new(), Some(Rejected { index: 0, reason })))
             }
         }
     }

@@ -8,7 +8,6 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use reqwest::header::{HeaderName, HeaderValue, IF_NONE_MATCH};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use serde_json::value::RawValue;
 use soulcaster_core::model::{AuthStrength, Inbound, Severity};
 use soulcaster_core::port::{Batch, Source};
 use soulcaster_core::{Error, ErrorKind, Result, Secret};
@@ -102,6 +101,8 @@ struct Place {
     since: Option<DateTime<Utc>>,
     /// The number of the next page; 0 at the start of a round.
     page: u32,
+    /// A page of this round was left out, so the mark stays.
+    held: bool,
     /// Names the last answer, if the next round starts with the same question.
     etag: Option<String>,
 }
@@ -186,10 +187,10 @@ impl GithubIssues {
             return Ok(Step::default());
         }
 
-        let elements: Vec<&RawValue> = reply.json()?;
+        let (elements, unread) = self.client.elements(&reply)?;
         let strength =
             if self.options.token.is_some() { AuthStrength::SharedSecret } else { AuthStrength::None };
-        let listing = Listing::read(
+        let mut listing = Listing::read(
             &elements,
             strength,
             |issue| issue.time("/updated_at"),
@@ -206,12 +207,16 @@ impl GithubIssues {
         if starts && !place.following {
             place.began = Some(now);
         }
+        place.held |= unread.is_some();
         let newest = listing.times.iter().flatten().max().copied();
         if more {
             // A second back: whether `since` takes in its own second is for the server to say.
             let onward = newest.map(|newest| newest - TimeDelta::seconds(1));
             (place.since, place.page) =
                 if onward > since { (onward, 1) } else { (since, page.saturating_add(1)) };
+        } else if place.held {
+            let Place { repository, following, mark, .. } = *place;
+            *place = Place { repository, following, mark, ..Place::default() };
         } else if place.following {
             let mark = place.mark.max(newest.map(|newest| newest.min(now)));
             let same = starts && mark.map(|mark| before(mark, overlap)) == since;
@@ -222,6 +227,7 @@ impl GithubIssues {
             let mark = place.began.take().or(Some(now));
             *place = Place { repository: Some(repository), following: true, mark, ..Place::default() };
         }
+        listing.rejected.extend(unread);
         Ok(Step { listing, more })
     }
 

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::Value;
-use serde_json::value::RawValue;
 use soulcaster_core::model::{AuthStrength, Inbound, Severity};
 use soulcaster_core::port::{Batch, Source};
 use soulcaster_core::{Result, Secret};
@@ -107,9 +106,9 @@ impl SentryIssues {
             Ok(reply) => reply,
             Err(failure) => return round.recover(failure),
         };
-        let elements: Vec<&RawValue> = reply.json()?;
+        let (elements, unread) = self.client.elements(&reply)?;
         let levels = &self.options.levels;
-        let listing = Listing::read(
+        let mut listing = Listing::read(
             &elements,
             AuthStrength::SharedSecret,
             |issue| issue.time("/lastSeen"),
@@ -121,7 +120,12 @@ impl SentryIssues {
         }
         let next = link.and_then(|link| link.get("cursor").map(str::to_owned));
         let (overlap, now) = (self.client.connection.overlap, self.client.now());
+        if unread.is_some() {
+            // The mark stays, so the next round comes by again.
+            round.top = None;
+        }
         let more = round.descend(&listing.times, next, overlap, now, OPERATION)?;
+        listing.rejected.extend(unread);
         Ok(Step { listing, more })
     }
 }

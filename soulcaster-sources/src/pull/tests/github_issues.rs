@@ -255,6 +255,25 @@ async fn quiet_rounds_are_answered_by_304() {
 }
 
 #[tokio::test]
+async fn page_that_stays_unreadable_is_read_in_a_later_round() {
+    let hand = Hand::new();
+    let at = hand.now().timestamp() - 50_000;
+    let issues = Issues { all: (1..=250).map(|id| (id, (at + i64::try_from(id).unwrap(), true))).collect() };
+    let fake = Fake::start(&hand, move |n, asked| match repository(asked) {
+        Some(answer) => answer,
+        None if (2..5).contains(&n) => issues.answer(asked).but("[{"),
+        None => issues.answer(asked),
+    })
+    .await;
+    let mut poller = poller(fake.connection());
+    let mut driver = Driver::new(&hand);
+    driver.round(&mut poller).await;
+    assert!(driver.kept.len() < 150 && driver.rejected.len() == 1, "{}", driver.kept.len());
+    driver.round(&mut poller).await;
+    assert_eq!(driver.kept.len(), 225);
+}
+
+#[tokio::test]
 async fn recorded_issue_becomes_a_report() {
     let hook: Value = serde_json::from_str(&fixture("github/issues.opened.json")).unwrap();
     let raw = hook["issue"].to_string();

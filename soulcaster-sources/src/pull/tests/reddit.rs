@@ -154,6 +154,52 @@ async fn token_is_kept_until_shortly_before_its_end() {
 }
 
 #[tokio::test]
+async fn token_that_is_not_good_any_more_is_renewed_at_once() {
+    let hand = Hand::new();
+    let fake = Fake::start(&hand, |n, asked| match n {
+        _ if is_login(asked) => login(),
+        2 => Answer::new(401, ""),
+        _ => Posts::default().answer(asked),
+    })
+    .await;
+    let mut poller = Reddit::new(options(&fake, &["rust"])).unwrap();
+    poller.fetch(None).await.unwrap();
+    poller.fetch(None).await.unwrap();
+    assert_eq!(fake.asked().len(), 5, "login, page, refused page, login, page");
+    let refusing =
+        Fake::start(&hand, |_, asked| if is_login(asked) { login() } else { Answer::new(401, "") });
+    let refusing = refusing.await;
+    let error = Reddit::new(options(&refusing, &["rust"])).unwrap().fetch(None).await.unwrap_err();
+    assert_eq!(
+        (error.kind(), refusing.asked().len()),
+        (ErrorKind::Unauthorized, 2),
+        "a new token is not renewed"
+    );
+}
+
+#[tokio::test]
+async fn round_goes_on_though_the_posts_that_a_page_follows_are_gone() {
+    let hand = Hand::new();
+    let now = hand.now().timestamp();
+    let mut posts = Posts { list: (0..30).map(|id| (id, now - i64::try_from(id).unwrap())).collect() };
+    let fake = Fake::start(&hand, move |n, asked| {
+        if is_login(asked) {
+            return login();
+        }
+        if n == 2 {
+            posts.list.retain(|(id, _)| !(8..10).contains(id));
+        }
+        posts.answer(asked)
+    })
+    .await;
+    let mut poller = Reddit::new(options(&fake, &["rust"])).unwrap();
+    let mut driver = Driver::new(&hand);
+    driver.round(&mut poller).await;
+    assert_eq!(driver.kept.len(), 30, "the two that are gone were read before");
+    assert_eq!(fake.asked().len(), 6, "login, three pages, and two that followed nothing");
+}
+
+#[tokio::test]
 async fn bad_login_is_told_without_the_secret() {
     for answer in [
         (|| Answer::new(401, r#"{"message": "Unauthorized", "error": 401}"#)) as fn() -> Answer,

@@ -149,6 +149,51 @@ async fn cursor_that_the_server_never_takes_is_an_error_in_the_end() {
 }
 
 #[tokio::test]
+async fn page_that_stays_unreadable_blocks_nothing_for_ever() {
+    let hand = Hand::new();
+    let now = hand.now().timestamp();
+    let mut issues = Issues::default();
+    for id in 0..35 {
+        issues.see(id, now - 100_000 - 100 * i64::try_from(id).unwrap());
+    }
+    let fake = Fake::start(&hand, move |n, asked| match asked.query.get("cursor").map(String::as_str) {
+        Some("c:10") if n < 8 => issues.answer(asked).but("[{\"id\":"),
+        _ => issues.answer(asked),
+    })
+    .await;
+    let mut poller = poller(fake.connection());
+    let mut driver = Driver::new(&hand);
+    driver.round(&mut poller).await;
+    assert_eq!((driver.kept.len(), driver.errors.len(), driver.rejected.len()), (25, 2, 1));
+    assert!(driver.rejected[0].reason.starts_with("a page is left out"), "{:?}", driver.rejected);
+    for _ in 0..2 {
+        driver.round(&mut poller).await;
+    }
+    assert_eq!(driver.kept.len(), 35, "the next round comes by again");
+}
+
+#[tokio::test]
+async fn last_page_that_stays_unreadable_keeps_the_mark() {
+    let hand = Hand::new();
+    let now = hand.now().timestamp();
+    let mut issues = Issues::default();
+    for id in 0..15 {
+        issues.see(id, now - 100_000 - 100 * i64::try_from(id).unwrap());
+    }
+    let fake = Fake::start(&hand, move |n, asked| match asked.query.get("cursor") {
+        Some(_) if n < 5 => issues.answer(asked).but("["),
+        _ => issues.answer(asked),
+    })
+    .await;
+    let mut poller = poller(fake.connection());
+    let mut driver = Driver::new(&hand);
+    driver.round(&mut poller).await;
+    assert_eq!((driver.kept.len(), driver.rejected.len()), (10, 1));
+    driver.round(&mut poller).await;
+    assert_eq!(driver.kept.len(), 15);
+}
+
+#[tokio::test]
 async fn next_page_on_another_host_is_refused() {
     let fake = Fake::start(&Hand::new(), |_, _| {
         Answer::ok("[]")

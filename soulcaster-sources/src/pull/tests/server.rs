@@ -71,6 +71,11 @@ impl Answer {
         Self::new(200, body)
     }
 
+    /// The same with another body.
+    pub(super) fn but(self, body: impl ToString) -> Self {
+        Self { body: body.to_string(), ..self }
+    }
+
     pub(super) fn with(mut self, name: &str, value: impl std::fmt::Display) -> Self {
         self.headers += &format!("{name}: {value}\r\n");
         self
