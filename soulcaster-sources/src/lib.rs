@@ -21,6 +21,7 @@
 //! | Standard Webhooks (Svix) | [`standard_webhooks`] |
 //! | any JSON, by a mapping | [`generic`] |
 //! | reports written by hand | [`manual`] |
+//! | pull reports from vendors' APIs | `pull`, with the feature of that name |
 //! | keep records in one file, durably | [`SqliteStore`] |
 //!
 //! Everything here is behind a port of [`soulcaster_core::port`]; the engine never sees which one it talks
@@ -46,6 +47,8 @@ pub mod otlp;
 pub mod pagerduty;
 mod payload;
 pub mod posthog;
+#[cfg(feature = "pull")]
+pub mod pull;
 pub mod sentry;
 pub mod signature;
 pub mod slack;
