@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | read reports from files | [`mod@file`] |
 //! | verify who delivers | [`signature`] |
+//! | a webhook by its vendor's name | [`vendor`] |
 //! | Prometheus Alertmanager | [`alertmanager`] |
 //! | Datadog webhooks | [`datadog`] |
 //! | e-mail, raw and from Postmark and Brevo | [`email`] |
@@ -56,6 +57,7 @@ pub mod splunk;
 pub mod sqlite;
 pub mod standard_webhooks;
 mod time;
+pub mod vendor;
 pub mod zendesk;
 
 pub use sqlite::SqliteStore;

@@ -368,3 +368,33 @@ fn corrections_at_once_leave_a_whole_project() {
         desk.run(&["recluster"]).ok();
     }
 }
+
+#[test]
+fn decode_shows_what_a_delivery_is_read_as() {
+    let desk = Desk::new();
+    let body = "{\"action\":\"opened\",\"repository\":{\"id\":9},\"issue\":{\"id\":1,\"title\":\"Crash on save\",\"body\":null}}";
+    desk.file("issue.json", body);
+    desk.file("ping.json", "{\"zen\":\"Keep it logically awesome.\",\"hook_id\":1}");
+    desk.file("secret", "It's a Secret to Everybody\n");
+    let run = desk.run(&["decode", "github", "issue.json", "--header", "X-GitHub-Event: issues"]).ok();
+    let report: Value = serde_json::from_str(&run.out).unwrap();
+    assert_eq!((&report["external_id"], &report["title"]), (&"9#issue:1".into(), &"Crash on save".into()));
+    assert_eq!(report["auth_strength"], "none");
+    let run = desk.run(&["decode", "github", "ping.json", "--header", "X-GitHub-Event: ping"]);
+    let line: Value = serde_json::from_str(&run.out).unwrap();
+    assert_eq!((run.code, &line["ignored"]["reason"]), (Some(1), &"ping".into()));
+    // The example of GitHub's documentation: the signature is right, the body is no JSON.
+    desk.file("hello", "Hello, World!");
+    let signed = |mac: &str| {
+        let header = format!("X-Hub-Signature-256: sha256={mac}");
+        let run = desk.run(&["decode", "github", "hello", "--secret-file", "secret", "--header", &header]);
+        assert_eq!(run.code, Some(1), "{run:#?}");
+        assert!(!run.out.contains("Everybody") && !run.err.contains("Everybody"), "{run:#?}");
+        serde_json::from_str::<Value>(&run.out).unwrap()["refused"]["kind"].clone()
+    };
+    assert_eq!(signed("757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"), "invalid");
+    assert_eq!(signed("757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e18"), "unauthorized");
+    desk.run(&["decode", "fax", "issue.json"]).told(1, &["no vendor \"fax\"", "zendesk"]);
+    desk.run(&["decode", "github", "none.json"]).told(1, &["no file none.json"]);
+    desk.run(&["decode", "github", "issue.json", "--header", "oops"]).told(2, &["write 'Name: value'"]);
+}

@@ -245,6 +245,12 @@ Examples:
     },
     /// Check the database and every project in it
     Doctor,
+    /// Show what a vendor's delivery is read as, without storing anything
+    ///
+    /// Prints each report as one line of JSON, or one line that says why there is none: `ignored` with the reason,
+    /// `refused` with the kind of error. Without a secret nothing is verified. Exit code 1 when a delivery gave no
+    /// report.
+    Decode(Decode),
     /// Print a completion script for a shell
     #[command(
         after_help = "Example: soulcaster completions bash > ~/.local/share/bash-completion/completions/soulcaster"
@@ -296,6 +302,34 @@ pub(crate) struct Group {
     /// Least cosine, -1 to 1, for every algorithm but auto [default: 0.72]
     #[arg(long, value_name = "T", allow_negative_numbers = true)]
     pub(crate) threshold: Option<f64>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  soulcaster decode github delivery.json --header 'X-GitHub-Event: issues'
+  soulcaster decode github delivery.json --header 'X-Hub-Signature-256: sha256=…' --secret-file secret.txt")]
+pub(crate) struct Decode {
+    /// Who delivers, such as github or sentry
+    pub(crate) vendor: String,
+    /// Bodies of deliveries, as they came; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// A header of the deliveries
+    #[arg(long = "header", value_name = "NAME: VALUE")]
+    pub(crate) headers: Vec<String>,
+    /// The path and query that they were sent to
+    #[arg(long, default_value = "/", value_name = "PATH")]
+    pub(crate) path: String,
+    /// Verify with the secret in this file; the last line end does not count
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secret_file: Option<PathBuf>,
+    /// The secret comes in this header, instead of as a signature
+    #[arg(long, value_name = "NAME", requires = "secret_file")]
+    pub(crate) secret_header: Option<String>,
+    /// When they arrived, for signatures that are good for a time only [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<chrono::DateTime<chrono::Utc>>,
 }
 
 #[derive(Debug, clap::Args)]

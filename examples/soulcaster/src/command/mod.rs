@@ -1,6 +1,7 @@
 //! One function a command: arguments in, one call of the engine, the answer out.
 
 mod correct;
+mod decode;
 mod evaluate;
 mod group;
 mod look;
@@ -54,6 +55,7 @@ async fn dispatch(session: &Session, command: Command) -> Result<Outcome> {
         Command::Export { out } => transfer::export(session, out.as_deref()).await,
         Command::Import { file } => transfer::import(session, &file).await,
         Command::Doctor => transfer::doctor(session).await,
+        Command::Decode(args) => decode::decode(session, &args),
         Command::Completions { .. } => Ok(Outcome::Done),
     }
 }

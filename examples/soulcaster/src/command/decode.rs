@@ -1,0 +1,75 @@
+//! `decode`: what a vendor's delivery is read as.
+
+use std::io::Read;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use soulcaster_core::port::{Decoded, Delivery};
+use soulcaster_core::{Error, Result, Secret};
+use soulcaster_sources::file::unpacked;
+use soulcaster_sources::signature::Auth;
+use soulcaster_sources::vendor::webhook;
+
+use crate::args::Decode;
+use crate::output::Output;
+use crate::session::{Outcome, Session};
+
+pub(super) fn decode(session: &Session, args: &Decode) -> Result<Outcome> {
+    let webhook = webhook(&args.vendor, auth(args)?)?;
+    let headers = args.headers.iter().map(|header| split(header)).collect::<Result<Vec<_>>>()?;
+    let bodies = args.files.iter().map(|path| read(path)).collect::<Result<Vec<_>>>()?;
+    let mut out = Output::create(Path::new("-"))?;
+    let mut outcome = Outcome::Done;
+    for (path, body) in args.files.iter().zip(bodies) {
+        let delivery = Delivery { headers: headers.clone(), path: args.path.clone(), body };
+        let why: Value = match webhook.decode(&delivery, args.at.unwrap_or(session.now)) {
+            Ok(Decoded::Reports(reports)) => {
+                reports.iter().try_for_each(|report| out.line(report))?;
+                continue;
+            }
+            Ok(Decoded::Ignored(reason)) => json!({ "ignored": reason }),
+            Ok(Decoded::Handshake { content_type, body }) => {
+                json!({ "ignored": { "reason": "handshake", "content_type": content_type, "answer": String::from_utf8_lossy(&body) } })
+            }
+            Err(error) => json!({ "refused": { "kind": error.kind(), "message": error.message() } }),
+        };
+        let mut line = json!({ "file": path.display().to_string() });
+        if let (Some(line), Value::Object(why)) = (line.as_object_mut(), why) {
+            line.extend(why);
+        }
+        out.line(&line)?;
+        outcome = Outcome::Faults;
+    }
+    out.finish()?;
+    Ok(outcome)
+}
+
+fn auth(args: &Decode) -> Result<Auth> {
+    let Some(path) = &args.secret_file else { return Ok(Auth::AllowUnsigned) };
+    let secret = String::from_utf8(read(path)?)
+        .map_err(|_| Error::invalid("decode", format!("{} is not text in UTF-8", path.display())))?;
+    let line = secret.strip_suffix('\n').unwrap_or(&secret);
+    let secrets = vec![Secret::new(line.strip_suffix('\r').unwrap_or(line))];
+    Ok(match &args.secret_header {
+        Some(header) => Auth::HeaderSecret { header: header.clone(), secrets },
+        None => Auth::Signed { secrets },
+    })
+}
+
+fn split(header: &str) -> Result<(String, String)> {
+    let (name, value) = header
+        .split_once(':')
+        .ok_or_else(|| Error::invalid("decode", format!("{header:?} is no header; write 'Name: value'")))?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    /// More than any source takes.
+    const MOST: u64 = 64 << 20;
+    let mut bytes = Vec::new();
+    unpacked(path)?
+        .take(MOST)
+        .read_to_end(&mut bytes)
+        .map_err(|e| Error::invalid("decode", format!("{} cannot be read", path.display())).with_source(e))?;
+    Ok(bytes)
+}
