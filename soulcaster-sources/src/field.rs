@@ -76,7 +76,7 @@ pub(crate) fn reports<'a>(
         let parts = parts().filter(|parts| parts.len() == count);
         parts.ok_or_else(|| payload::invalid("the parts of the body cannot be told apart"))?
     };
-    let kept = items.into_iter().zip(raws).filter(|(item, _)| payload::has_text(item));
+    let kept = items.into_iter().zip(raws).filter(|(item, _)| item.has_text());
     let reports: Vec<Inbound> = kept
         .map(|(mut item, raw)| {
             item.auth_strength = strength;

@@ -122,7 +122,7 @@ pub(crate) fn decoded(
         let place =
             |error: soulcaster_core::Error| payload::invalid(format!("entry {index}: {}", error.message()));
         let mut item = mapping.item(source, entry).map_err(place)?;
-        if !payload::has_text(&item) {
+        if !item.has_text() {
             return Err(payload::invalid(format!(
                 "entry {index}: no text: title and body are missing or empty"
             )));

@@ -222,18 +222,12 @@ pub(crate) fn filtered(setting: &str) -> Decoded {
 
 /// The one report of a delivery, with its bytes; nothing when it holds no text.
 pub(crate) fn report(mut item: Inbound, delivery: &Delivery, strength: AuthStrength) -> Decoded {
-    if !has_text(&item) {
+    if !item.has_text() {
         return Decoded::Ignored(Ignored::Empty);
     }
     item.auth_strength = strength;
     item.raw_payload = Some(delivery.body.clone());
     Decoded::Reports(vec![item])
-}
-
-/// Whether there is anything to read.
-pub(crate) fn has_text(item: &Inbound) -> bool {
-    let seen = |text: &str| text.chars().any(|c| !c.is_whitespace() && !c.is_control());
-    seen(&item.title) || seen(&item.body)
 }
 
 #[cfg(test)]

@@ -143,6 +143,10 @@ fn a_line_of_200_mb_is_passed_over_without_being_held() {
 fn an_empty_file_is_said_to_be_empty() {
     let desk = Desk::new();
     desk.file("in.jsonl", "");
+    for nothing in ["[]", "id,title\n", "\n\n"] {
+        desk.file("none", nothing);
+        desk.run(&["triage", "none"]).told(0, &["none is empty; there is nothing in it to take in"]);
+    }
     let run = desk.run(&["triage", "in.jsonl"]);
     run.told(0, &["in.jsonl is empty; there is nothing in it to take in"]);
     assert!(run.out.starts_with("0 new reports taken in; 0 groups"), "{run:#?}");

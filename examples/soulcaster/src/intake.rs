@@ -25,7 +25,8 @@ pub(crate) struct Fault {
 
 /// Report files, opened.
 pub(crate) struct Intake {
-    files: Vec<(String, FileReader)>,
+    /// With how many rows each has given.
+    files: Vec<(String, FileReader, usize)>,
     pub(crate) faults: Faults,
     warnings: usize,
 }
@@ -47,19 +48,16 @@ pub(crate) struct Line {
 
 impl Intake {
     /// Opens all of `paths`, so that a wrong name is known before anything is taken in.
-    pub(crate) fn open(session: &Session, paths: &[PathBuf], source: &str) -> Result<Self> {
+    pub(crate) fn open(paths: &[PathBuf], source: &str) -> Result<Self> {
         let options = FileOptions { source: source.to_owned(), ..FileOptions::default() };
-        let mut files: Vec<(String, FileReader)> = Vec::new();
+        let mut files: Vec<(String, FileReader, usize)> = Vec::new();
         for path in paths {
             let name = name(path);
-            if files.iter().any(|(known, _)| *known == name) {
+            if files.iter().any(|(known, ..)| *known == name) {
                 return Err(Error::invalid("files", format!("{name} is named twice")));
             }
             let reader = FileReader::open_with(path, options.clone())?;
-            if reader.format().is_empty() {
-                session.say(&format!("warning: {name} is empty; there is nothing in it to take in"));
-            }
-            files.push((name, reader));
+            files.push((name, reader, 0));
         }
         Ok(Self { files, faults: Faults::default(), warnings: 0 })
     }
@@ -74,10 +72,11 @@ impl Intake {
     ) -> Option<(String, Vec<Line>)> {
         let mut batch = Vec::new();
         let mut size = 0;
-        while let Some((name, reader)) = self.files.first_mut() {
+        while let Some((name, reader, given)) = self.files.first_mut() {
             let name = name.clone();
             while batch.len() < rows && size < bytes {
                 let Some(row) = reader.next() else { break };
+                *given += 1;
                 for warning in &row.warnings {
                     self.warnings += 1;
                     if self.warnings <= SHOWN || session.verbose {
@@ -96,6 +95,9 @@ impl Intake {
             }
             let is_full = batch.len() >= rows || size >= bytes;
             if !is_full {
+                if *given == 0 {
+                    session.say(&format!("warning: {name} is empty; there is nothing in it to take in"));
+                }
                 self.files.remove(0);
             }
             if is_full || !batch.is_empty() {

@@ -53,7 +53,7 @@ pub struct Analysis {
 }
 
 impl Soulcaster {
-    /// Looks at all clusters of two items or more. Changes nothing.
+    /// Looks at all clusters of two items or more. Changes nothing but that vectors that are missing are made.
     ///
     /// # Errors
     /// Those of the store and the embedder.

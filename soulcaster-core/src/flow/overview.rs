@@ -23,7 +23,7 @@ const LABEL: usize = 120;
 const BUCKETS: i64 = 60;
 
 impl Soulcaster {
-    /// Everything a report shows, made at `now`. Changes nothing.
+    /// Everything a report shows, made at `now`. Changes nothing but that vectors that are missing are made.
     ///
     /// # Errors
     /// Those of the store and the embedder.

@@ -138,10 +138,17 @@ impl Inbound {
                 return refuse(format!("id holds the control character U+{:04X}", c as u32));
             }
         }
-        if !has_text(&self.title) && !has_text(&self.body) {
+        if !self.has_text() {
             return refuse("no text: title and body are missing or empty".into());
         }
         Ok(())
+    }
+
+    /// Whether there is something to read in title or body: blanks, control characters and marks of no width are
+    /// nothing.
+    #[must_use]
+    pub fn has_text(&self) -> bool {
+        has_text(&self.title) || has_text(&self.body)
     }
 
     /// The id that this report has in every project: a project that is exported keeps its ids wherever it is
@@ -185,7 +192,6 @@ impl Inbound {
     }
 }
 
-/// Whether there is something to see: blanks, control characters and marks of no width are nothing.
 fn has_text(text: &str) -> bool {
     let is_nothing = |c: char| {
         c.is_whitespace()

@@ -27,7 +27,7 @@ struct Reports {
 
 /// Reads `file` whole. A report whose id has been there before is another occurrence and is left out.
 fn read(session: &Session, file: &PathBuf) -> Result<Reports> {
-    let mut intake = Intake::open(session, std::slice::from_ref(file), "file")?;
+    let mut intake = Intake::open(std::slice::from_ref(file), "file")?;
     let progress = session.progress("reading");
     let (mut ids, mut texts, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
     let mut repeated = 0;

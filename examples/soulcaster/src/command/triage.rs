@@ -41,7 +41,7 @@ pub(super) async fn triage(session: &Session, args: &Triage) -> Result<Outcome> 
         let message = "--report names a file; standard output holds the answer, and `soulcaster report -o -` writes the page there";
         return Err(Error::invalid("triage", message));
     }
-    let mut intake = Intake::open(session, &args.files, &args.source)?;
+    let mut intake = Intake::open(&args.files, &args.source)?;
     // A page that cannot be written is known before any work is done.
     let page = args.report.as_deref().map(Output::create).transpose()?;
     let soulcaster = session.open_or_make()?;
