@@ -49,7 +49,7 @@ pub const VENDORS: [&str; 17] = [
 /// use soulcaster_sources::signature::Auth;
 /// use soulcaster_sources::vendor::{VENDORS, webhook};
 /// assert!(VENDORS.iter().all(|vendor| webhook(vendor, Auth::AllowUnsigned).is_ok()));
-/// assert!(webhook("fax", Auth::AllowUnsigned).unwrap_err().message().contains("zendesk"));
+/// assert!(webhook("fax", Auth::AllowUnsigned).is_err_and(|error| error.message().contains("zendesk")));
 /// ```
 ///
 /// # Errors
