@@ -368,7 +368,7 @@ mod tests {
 
     #[test]
     fn subreddits_are_tidied() {
-        let names = [" Rust ", "rust", "", "r/ClaudeAI", "/r/rust/", "  "].map(str::to_owned);
-        assert_eq!(tidy(&names), ["rust", "claudeai"]);
+        let names = [" Rust ", "rust", "", "r/LearnRust", "/r/rust/", "  "].map(str::to_owned);
+        assert_eq!(tidy(&names), ["rust", "learnrust"]);
     }
 }
