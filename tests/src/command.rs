@@ -398,3 +398,22 @@ fn decode_shows_what_a_delivery_is_read_as() {
     desk.run(&["decode", "github", "none.json"]).told(1, &["no file none.json"]);
     desk.run(&["decode", "github", "issue.json", "--header", "oops"]).told(2, &["write 'Name: value'"]);
 }
+
+#[test]
+fn undo_leaves_no_suggestion_to_a_group_without_reports() {
+    let desk = Desk::new();
+    let text = std::fs::read_to_string(example("hadoop-bugs.jsonl")).unwrap();
+    desk.file("in.jsonl", text.lines().take(60).collect::<Vec<_>>().join("\n"));
+    desk.run(&["triage", "in.jsonl", "-q"]).ok();
+    desk.run(&["confirm", "hadoop-13279494", "--no"]).ok();
+    let near = "{\"id\": \"p0\", \"title\": \"Javadoc errors are\", \
+                \"body\": \"There are many javadoc [thirdparty] Do not exclude error_prone\"}\n";
+    desk.feed(&["triage", "-", "-q"], near).ok();
+    let opened = places(&desk)["hadoop-13279494"].clone();
+    let items = desk.run(&["items", "--unsure", "--json"]).ok().json();
+    let waits =
+        items["items"].as_array().unwrap().iter().any(|item| item["verdict"]["suggestion"] == *opened);
+    assert!(waits, "nothing is suggested to the group that the undo empties: {items}");
+    desk.run(&["undo"]).ok();
+    assert!(desk.run(&["doctor"]).ok().out.ends_with("all is well\n"));
+}
