@@ -17,7 +17,7 @@
 //!
 //! A trigger sends what its template says; `ticket_id` (else the end of `url`), `title`, `description`,
 //! `priority`, `url`, `tags`, `status`, `requester`, `created_at` and `updated_at` are looked for, and a
-//! placeholder left unexpanded counts as absent.
+//! template variable left unexpanded counts as absent.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};

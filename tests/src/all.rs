@@ -9,5 +9,6 @@ mod crash;
 mod faults;
 mod golden;
 mod layering;
+mod regress;
 mod reports;
 mod wordpiece;

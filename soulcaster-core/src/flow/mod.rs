@@ -7,6 +7,7 @@ pub mod group;
 pub mod health;
 pub mod ingest;
 pub mod keys;
+pub(crate) mod lineage;
 pub(crate) mod load;
 pub mod overview;
 pub mod portable;

@@ -12,7 +12,7 @@ pub struct Batch {
     pub items: Vec<Inbound>,
     /// Reports that could not be read: where, and why.
     pub rejected: Vec<Rejected>,
-    /// Where to go on; absent when there is nothing more for now.
+    /// Where to go on; absent when everything has been fetched.
     pub cursor: Option<String>,
 }
 
