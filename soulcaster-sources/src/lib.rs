@@ -24,6 +24,7 @@
 //! | reports written by hand | [`manual`] |
 //! | pull reports from vendors' APIs | `pull`, with the feature of that name |
 //! | keep records in one file, durably | [`SqliteStore`] |
+//! | keep deliveries until they are taken in, durably | [`Inbox`] |
 //!
 //! Everything here is behind a port of [`soulcaster_core::port`]; the engine never sees which one it talks
 //! to.
@@ -60,7 +61,7 @@ mod time;
 pub mod vendor;
 pub mod zendesk;
 
-pub use sqlite::SqliteStore;
+pub use sqlite::{Arrival, Inbox, SqliteStore};
 
 #[cfg(test)]
 mod webhook_tests;

@@ -71,8 +71,20 @@ impl Soulcaster {
         reports: Vec<Inbound>,
         now: DateTime<Utc>,
     ) -> Result<IngestReport> {
+        self.ingest_received(project, reports.into_iter().map(|report| (report, now)).collect()).await
+    }
+
+    /// Keeps reports that were received at different times, as [`Soulcaster::ingest`] does, in one commit.
+    ///
+    /// # Errors
+    /// Those of [`Soulcaster::ingest`].
+    pub async fn ingest_received(
+        &self,
+        project: &ProjectId,
+        reports: Vec<(Inbound, DateTime<Utc>)>,
+    ) -> Result<IngestReport> {
         for _ in 0..TRIES {
-            match self.try_ingest(project, &reports, now).await {
+            match self.try_ingest(project, &reports).await {
                 Err(error) if is_lost_race(&error) => {}
                 other => return other,
             }
@@ -83,14 +95,15 @@ impl Soulcaster {
     async fn try_ingest(
         &self,
         project: &ProjectId,
-        reports: &[Inbound],
-        now: DateTime<Utc>,
+        reports: &[(Inbound, DateTime<Utc>)],
     ) -> Result<IngestReport> {
         let mut report = IngestReport::default();
-        let mut good: Vec<(&Inbound, FeedbackId, String)> = Vec::with_capacity(reports.len());
-        for (index, inbound) in reports.iter().enumerate() {
+        let mut good: Vec<(&(Inbound, DateTime<Utc>), FeedbackId, String)> =
+            Vec::with_capacity(reports.len());
+        for (index, received) in reports.iter().enumerate() {
+            let inbound = &received.0;
             match inbound.check() {
-                Ok(()) => good.push((inbound, inbound.feedback_id(), inbound.occurrence())),
+                Ok(()) => good.push((received, inbound.feedback_id(), inbound.occurrence())),
                 Err(error) => report.rejected.push(Rejected { index, reason: error.message().to_owned() }),
             }
         }
@@ -115,14 +128,14 @@ impl Soulcaster {
         let mut changed: Vec<FeedbackId> = Vec::new();
         let mut is_changed = std::collections::HashSet::new();
         let mut writes: Vec<Write> = Vec::new();
-        for (inbound, id, name) in good {
+        for ((inbound, now), id, name) in good {
             report.items.push(id.clone());
             match known.get_mut(&id) {
                 None => {
                     report.accepted += 1;
                     known.insert(
                         id.clone(),
-                        (FeedbackItem::first(project, inbound.clone(), now), Expect::Absent),
+                        (FeedbackItem::first(project, inbound.clone(), *now), Expect::Absent),
                     );
                 }
                 Some((item, _))
@@ -139,7 +152,7 @@ impl Soulcaster {
                             writes.push(Write::put(&mark, Expect::Any)?);
                         }
                     }
-                    item.absorb(inbound.clone(), now);
+                    item.absorb(inbound.clone(), *now);
                 }
             }
             if is_changed.insert(id.clone()) {

@@ -86,17 +86,18 @@ fn a_file_of_a_newer_version_is_refused() {
 fn a_step_that_fails_leaves_the_version_before() {
     let (_folder, path) = folder();
     let mut connection = Connection::open(&path).unwrap();
-    let steps = [
+    let steps = &[
         "CREATE TABLE one (a)",
         "ALTER TABLE one ADD COLUMN b; CREATE TABLE two (a)",
         "CREATE TABLE t (a); nonsense",
     ];
-    schema::migrate(&mut connection, &steps[..1]).unwrap();
-    schema::migrate(&mut connection, &steps[..2]).unwrap();
-    schema::migrate(&mut connection, &steps).unwrap_err();
+    let format = |n: usize| schema::Format { steps: &steps[..n], ..schema::STORE };
+    schema::migrate(&mut connection, &format(1)).unwrap();
+    schema::migrate(&mut connection, &format(2)).unwrap();
+    schema::migrate(&mut connection, &format(3)).unwrap_err();
     drop(connection);
     let connection = Connection::open(&path).unwrap();
-    assert_eq!(schema::origin(&connection).unwrap(), schema::Origin::Ours(2));
+    assert_eq!(schema::origin(&connection, &schema::STORE).unwrap(), schema::Origin::Ours(2));
     let tables: String = connection
         .query_row(
             "SELECT group_concat(name) FROM (SELECT name FROM sqlite_schema ORDER BY name)",

@@ -4,6 +4,9 @@ mod check;
 #[cfg(test)]
 mod error_tests;
 mod failure;
+mod inbox;
+#[cfg(test)]
+mod inbox_tests;
 mod open;
 mod reader;
 mod schema;
@@ -22,6 +25,8 @@ use rusqlite::Connection;
 use soulcaster_core::memory::Cursor;
 use soulcaster_core::port::{Key, Page, Query, Store, Stored, Write};
 use soulcaster_core::{Error, ErrorKind, ProjectId, Result};
+
+pub use inbox::{Arrival, Inbox};
 
 use failure::explain;
 use open::Settings;

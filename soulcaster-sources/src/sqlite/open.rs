@@ -8,13 +8,15 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use soulcaster_core::{Error, ErrorKind, Result};
 
 use super::failure::explain;
-use super::schema::{self, Origin};
+use super::schema::{self, Format, Origin};
 
 const OPERATION: &str = "sqlite.open";
 
 /// How connections are opened.
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
+    /// What kind of file it is.
+    pub(super) format: &'static Format,
     /// How long to wait for another process.
     pub(super) patience: Duration,
     /// The file as it lies there, without looking for a writer: for a read-only disk.
@@ -25,7 +27,7 @@ pub(super) struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { patience: Duration::from_secs(10), immutable: false, max_pages: None }
+        Self { format: &schema::STORE, patience: Duration::from_secs(10), immutable: false, max_pages: None }
     }
 }
 
@@ -46,7 +48,7 @@ pub(super) fn writable(path: &Path, settings: &Settings) -> Result<Connection> {
     }
     connection.busy_timeout(settings.patience).map_err(told)?;
     connection.set_prepared_statement_cache_capacity(64);
-    refuse_foreign(path, schema::origin(&connection).map_err(told)?)?;
+    refuse_foreign(path, settings, schema::origin(&connection, settings.format).map_err(told)?)?;
     write_ahead(path, &connection, settings)?;
     connection
         .execute_batch(
@@ -57,9 +59,9 @@ pub(super) fn writable(path: &Path, settings: &Settings) -> Result<Connection> {
     if let Some(pages) = settings.max_pages {
         connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(())).map_err(told)?;
     }
-    schema::migrate(&mut connection, schema::STEPS).map_err(told)?;
+    schema::migrate(&mut connection, settings.format).map_err(told)?;
     // It may have been another program that was first to fill an empty file.
-    refuse_foreign(path, schema::origin(&connection).map_err(told)?)?;
+    refuse_foreign(path, settings, schema::origin(&connection, settings.format).map_err(told)?)?;
     Ok(connection)
 }
 
@@ -89,7 +91,7 @@ pub(super) fn read_only(path: &Path, mut settings: Settings) -> Result<(Connecti
     }
     let open = |settings: &Settings| -> rusqlite::Result<_> {
         let connection = connect(path, settings)?;
-        let origin = schema::origin(&connection)?;
+        let origin = schema::origin(&connection, settings.format)?;
         Ok((connection, origin))
     };
     let opened = match open(&settings) {
@@ -103,8 +105,8 @@ pub(super) fn read_only(path: &Path, mut settings: Settings) -> Result<(Connecti
         opened => opened,
     };
     let (connection, origin) = opened.map_err(|e| explain(OPERATION, path, e))?;
-    refuse_foreign(path, origin)?;
-    if origin != Origin::Ours(schema::VERSION) {
+    refuse_foreign(path, &settings, origin)?;
+    if origin != Origin::Ours(settings.format.version()) {
         let message = format!("{} was written by an older version; open it for writing once", path.display());
         return Err(Error::invalid(OPERATION, message));
     }
@@ -128,14 +130,13 @@ fn refuse_directory(path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn refuse_foreign(path: &Path, origin: Origin) -> Result<()> {
-    let path = path.display();
+fn refuse_foreign(path: &Path, settings: &Settings, origin: Origin) -> Result<()> {
+    let (path, known) = (path.display(), settings.format.version());
     match origin {
-        Origin::Ours(version) if version > schema::VERSION => Err(Error::invalid(
+        Origin::Ours(version) if version > known => Err(Error::invalid(
             OPERATION,
             format!(
-                "{path} was written by a newer version (format {version}, this one knows {}); upgrade soulcaster",
-                schema::VERSION
+                "{path} was written by a newer version (format {version}, this one knows {known}); upgrade soulcaster"
             ),
         )),
         Origin::Foreign => Err(Error::invalid(

@@ -2,15 +2,47 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-/// "Soul" in ASCII: tells this program's files from those of another (`PRAGMA application_id`).
-pub(super) const APPLICATION_ID: i32 = 0x536f_756c;
+/// What tells one kind of file from others, and how to make it.
+#[derive(Debug)]
+pub(super) struct Format {
+    /// Tells these files from those of another program (`PRAGMA application_id`).
+    pub(super) application_id: i32,
+    /// Each step leads from the version before it to its own; the first makes version 1 of an empty file.
+    /// A step that has been released is never changed: add another.
+    pub(super) steps: &'static [&'static str],
+}
 
-/// Each step leads from the version before it to its own; the first makes version 1 of an empty file.
-/// A step that has been released is never changed: add another.
-pub(super) const STEPS: &[&str] = &[STEP_1];
+impl Format {
+    /// The version that this program writes (`PRAGMA user_version`).
+    pub(super) fn version(&self) -> usize {
+        self.steps.len()
+    }
+}
 
-/// The version that this program writes (`PRAGMA user_version`).
-pub(super) const VERSION: usize = STEPS.len();
+/// Files of records; the id is "Soul" in ASCII.
+pub(super) static STORE: Format = Format { application_id: 0x536f_756c, steps: &[STEP_1] };
+
+/// Files of deliveries that wait; the id is "SoIn" in ASCII.
+pub(super) static INBOX: Format = Format { application_id: 0x536f_496e, steps: &[INBOX_STEP_1] };
+
+/// `seq` is never reused, so it says what came before what. `aside` keeps what could not be taken in.
+const INBOX_STEP_1: &str = "
+CREATE TABLE arrivals (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    project TEXT NOT NULL,
+    received_at INTEGER NOT NULL,
+    json TEXT NOT NULL,
+    raw BLOB NOT NULL
+) STRICT;
+CREATE TABLE aside (
+    seq INTEGER PRIMARY KEY,
+    project TEXT NOT NULL,
+    received_at INTEGER NOT NULL,
+    json TEXT NOT NULL,
+    raw BLOB NOT NULL,
+    reason TEXT NOT NULL
+) STRICT;
+";
 
 /// `records` are known by `created`, the version of their first write, everywhere.
 /// `fields` carries `sort`, so that a list by a field comes in order from its key.
@@ -112,7 +144,7 @@ pub(super) enum Origin {
 }
 
 /// Reads whose file it is.
-pub(super) fn origin(connection: &Connection) -> rusqlite::Result<Origin> {
+pub(super) fn origin(connection: &Connection, format: &Format) -> rusqlite::Result<Origin> {
     // One transaction: another process may be filling the file.
     let transaction = connection.unchecked_transaction()?;
     let id: i32 = transaction.query_row("PRAGMA application_id", [], |row| row.get(0))?;
@@ -121,21 +153,23 @@ pub(super) fn origin(connection: &Connection) -> rusqlite::Result<Origin> {
     transaction.commit()?;
     Ok(match (id, version, tables) {
         (0, 0, 0) => Origin::Empty,
-        (APPLICATION_ID, 1.., _) => Origin::Ours(usize::try_from(version).unwrap_or(usize::MAX)),
+        (id, 1.., _) if id == format.application_id => {
+            Origin::Ours(usize::try_from(version).unwrap_or(usize::MAX))
+        }
         _ => Origin::Foreign,
     })
 }
 
-/// Takes each of `steps` that the file lacks, one transaction each.
+/// Takes each step that the file lacks, one transaction each.
 ///
 /// Two processes may try at once: each step looks again under the write lock.
-pub(super) fn migrate(connection: &mut Connection, steps: &[&str]) -> rusqlite::Result<()> {
-    for (index, step) in steps.iter().enumerate() {
+pub(super) fn migrate(connection: &mut Connection, format: &Format) -> rusqlite::Result<()> {
+    for (index, step) in format.steps.iter().enumerate() {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
         if usize::try_from(version) == Ok(index) {
             transaction.execute_batch(step)?;
-            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+            transaction.pragma_update(None, "application_id", format.application_id)?;
             transaction.pragma_update(None, "user_version", i64::try_from(index + 1).unwrap_or(i64::MAX))?;
         }
         transaction.commit()?;
