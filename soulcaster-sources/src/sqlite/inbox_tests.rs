@@ -44,8 +44,10 @@ async fn what_was_put_comes_back_in_order_byte_for_byte_after_a_reopening() {
     let inbox = Inbox::open(&path, 10).unwrap();
     assert_eq!((all(&inbox), inbox.waiting()), (put.to_vec(), 2));
     let first = inbox.oldest(10, 1).unwrap();
-    assert_eq!(first.len(), 1, "a byte is reached by the first");
-    inbox.remove(first[0].0).await.unwrap();
+    let taken = first.len();
+    let first = first[0].0;
+    assert_eq!(taken, 1, "a byte is reached by the first");
+    inbox.remove(first).await.unwrap();
     assert_eq!((all(&inbox), inbox.waiting()), (put[1..].to_vec(), 1));
     let next = inbox.put(&put[0]).await.unwrap();
     assert!(next > first + 1, "places are not used twice");
