@@ -25,7 +25,7 @@ async fn a_user_comes_with_a_first_project() {
     assert_eq!((user.email.as_deref(), user.id.len()), (Some("ann@example.com"), 16));
     assert_eq!((project.name.as_str(), project.user_id.as_ref()), ("My Project", Some(&user.id)));
     assert_eq!(soulcaster.user(&user.id).await.unwrap(), user);
-    assert_eq!(soulcaster.projects_of(&user.id).await.unwrap(), [project.clone()]);
+    assert_eq!(soulcaster.projects_of(&user.id).await.unwrap(), std::slice::from_ref(&project));
     assert_eq!(soulcaster.project_info(&project.id).await.unwrap(), Some(project));
     assert_eq!(soulcaster.user("nobody").await.unwrap_err().kind(), ErrorKind::NotFound);
     assert!(soulcaster.projects().await.unwrap().is_empty(), "users are no project");
@@ -57,7 +57,7 @@ async fn a_user_who_is_added_twice_at_once_is_one() {
     });
     let (user, project) =
         slow.create_user(new(Some("ann@example.com"), Some("42")), &[2; 20], NOW).await.unwrap();
-    assert_eq!(soulcaster.users().await.unwrap(), [user.clone()]);
+    assert_eq!(soulcaster.users().await.unwrap(), std::slice::from_ref(&user));
     assert_eq!(user.github_id.as_deref(), Some("42"));
     assert_eq!(soulcaster.projects_of(&user.id).await.unwrap(), [project]);
 }

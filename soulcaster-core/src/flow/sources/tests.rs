@@ -41,7 +41,7 @@ async fn a_source_is_found_by_its_id_alone_and_shown_without_secrets() {
     assert_eq!((&config.project_id, &config.settings), (&shop(), &view.settings));
     let SecretValue::Plain(kept) = &config.secrets[0].value else { panic!("a signature needs the secret") };
     assert_eq!(kept.expose(), LONG);
-    assert_eq!(soulcaster.sources(&shop()).await.unwrap(), [view.clone()]);
+    assert_eq!(soulcaster.sources(&shop()).await.unwrap(), std::slice::from_ref(&view));
     assert_eq!(soulcaster.source(&shop(), &view.id).await.unwrap(), view);
     assert_eq!(soulcaster.all_sources().await.unwrap()[0].secrets.len(), 1);
     let shown = [
