@@ -17,6 +17,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// | `TooLarge` | 413 | 1 | over a stated limit |
 /// | `RateLimited` | 429 | 1 | try later |
 /// | `Unavailable` | 503 | 1 | a store, disk or service cannot answer now |
+/// | `Full` | 507 | 1 | the disk is full; make room |
 /// | `Unexpected` | 500 | 1 | a fault; report it |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -38,6 +39,8 @@ pub enum ErrorKind {
     RateLimited,
     /// A store, disk or service cannot answer now.
     Unavailable,
+    /// The disk is full; make room.
+    Full,
     /// A fault of this program or of a service.
     Unexpected,
 }
@@ -55,6 +58,7 @@ impl ErrorKind {
             Self::TooLarge => 413,
             Self::RateLimited => 429,
             Self::Unavailable => 503,
+            Self::Full => 507,
             Self::Unexpected => 500,
         }
     }

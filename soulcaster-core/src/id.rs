@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
@@ -106,9 +106,16 @@ impl ProjectId {
         Ok(Self(id))
     }
 
-    /// Where records live that belong to no project, such as keys. No user can name it.
-    pub(crate) fn system() -> Self {
+    /// Where records live that belong to no project, such as keys. [`ProjectId::new`] refuses its name, so no user
+    /// can give it.
+    #[must_use]
+    pub fn system() -> Self {
         Self("_system".to_owned())
+    }
+
+    /// Reads a project id from a record that may belong to the engine itself.
+    pub(crate) fn stored<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
+        Self::restore(String::deserialize(from)?).map_err(serde::de::Error::custom)
     }
 
     /// The id as text.

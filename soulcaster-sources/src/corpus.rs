@@ -14,7 +14,7 @@ use crate::grafana::GrafanaWebhook;
 use crate::intercom::IntercomWebhook;
 use crate::otlp::OtlpWebhook;
 use crate::posthog::PosthogWebhook;
-use crate::signature::Auth;
+use crate::signature::{Auth, SecretHash};
 use crate::splunk::SplunkWebhook;
 use crate::zendesk::ZendeskWebhook;
 
@@ -72,8 +72,9 @@ pub(crate) fn shown(report: &Inbound) -> String {
 /// A header secret refuses what brings none, a wrong one or two, and marks what it lets in.
 #[track_caller]
 pub(crate) fn header_secret_guards(make: impl Fn(Auth) -> Box<dyn Webhook>, body: Vec<u8>) {
-    let secrets =
-        vec![soulcaster_core::Secret::new("s3cret-new"), soulcaster_core::Secret::new("s3cret-old")];
+    let secrets = ["s3cret-new", "s3cret-old"]
+        .map(|secret| SecretHash::of(&soulcaster_core::Secret::new(secret)))
+        .into();
     let webhook = make(Auth::HeaderSecret { header: "X-Triage-Token".into(), secrets });
     let send = |values: &[&str]| {
         let headers = values.iter().map(|value| ("x-triage-token".to_owned(), (*value).to_owned())).collect();
@@ -194,7 +195,7 @@ fn a_missing_secret_refuses_to_start() {
     assert!(AlertmanagerWebhook::new(none(), Default::default()).is_err());
     assert!(GrafanaWebhook::new(none(), Default::default()).is_err());
     assert!(SplunkWebhook::new(none(), Default::default()).is_err());
-    assert!(SplunkWebhook::with_path_token(vec![], Default::default()).is_err());
+    assert!(SplunkWebhook::new(Auth::PathToken { secrets: vec![] }, Default::default()).is_err());
     let signed = || Auth::Signed { secrets: vec![soulcaster_core::Secret::new("s")] };
     assert!(ZendeskWebhook::new(Auth::Signed { secrets: vec![] }, Default::default()).is_err());
     for error in [

@@ -13,11 +13,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 use ed25519_dalek::{Signature, VerifyingKey};
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
 use soulcaster_core::model::AuthStrength;
 use soulcaster_core::port::Delivery;
 use soulcaster_core::{Error, ErrorKind, Result, Secret};
 use subtle::{Choice, ConstantTimeEq};
+
+mod auth;
+
+pub use auth::{Auth, SecretHash};
 
 const VERIFY: &str = "webhook.verify";
 
@@ -26,78 +30,6 @@ pub const TOLERANCE_SECONDS: i64 = 300;
 
 /// Most signatures that one header may list.
 const MAX_SIGNATURES: usize = 16;
-
-/// How a source proves where its deliveries come from.
-///
-/// Several secrets are active at once while they are rotated: a delivery may use any of them.
-///
-/// ```
-/// use soulcaster_core::Secret;
-/// use soulcaster_sources::signature::Auth;
-/// let auth = Auth::Signed { secrets: vec![Secret::new("new"), Secret::new("old")] };
-/// assert!(auth.check("github").is_ok());
-/// let error = Auth::Signed { secrets: vec![] }.check("github").unwrap_err();
-/// assert_eq!(error.message(), "github: secrets is empty; give one, or allow unsigned deliveries expressly");
-/// ```
-#[derive(Debug, Clone)]
-pub enum Auth {
-    /// The vendor's own signature scheme.
-    Signed {
-        /// The active secrets; for Ed25519 the public keys.
-        secrets: Vec<Secret>,
-    },
-    /// A secret that the sender puts into a header: bare, as `Bearer`, or as the password of `Basic`.
-    HeaderSecret {
-        /// The header's name.
-        header: String,
-        /// The active secrets.
-        secrets: Vec<Secret>,
-    },
-    /// Anybody may deliver. Items carry [`AuthStrength::None`].
-    AllowUnsigned,
-}
-
-impl Auth {
-    /// Checks that there is something to verify with; `source` names whose setting it is.
-    ///
-    /// # Errors
-    /// `Invalid` naming the setting: no secret, an empty one, or a header that cannot be one.
-    pub fn check(&self, source: &str) -> Result<()> {
-        let refuse = |what: &str| Err(Error::invalid("webhook.check", format!("{source}: {what}")));
-        let secrets = match self {
-            Self::AllowUnsigned => return Ok(()),
-            Self::Signed { secrets } => secrets,
-            Self::HeaderSecret { header, secrets } => {
-                let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-                if header.is_empty() || !header.bytes().all(token) {
-                    return refuse("header is not a header name");
-                }
-                secrets
-            }
-        };
-        if secrets.is_empty() {
-            return refuse("secrets is empty; give one, or allow unsigned deliveries expressly");
-        }
-        if secrets.iter().any(|secret| secret.expose().trim().is_empty()) {
-            return refuse("secrets holds an empty secret");
-        }
-        Ok(())
-    }
-
-    /// Verifies a delivery; `signed` is the vendor's own scheme.
-    pub(crate) fn verify(
-        &self,
-        delivery: &Delivery,
-        signed: impl FnOnce(&[Secret]) -> Result<AuthStrength>,
-    ) -> Result<AuthStrength> {
-        crate::payload::check_size(delivery)?;
-        match self {
-            Self::Signed { secrets } => signed(secrets),
-            Self::HeaderSecret { header, secrets } => header_secret(delivery, header, secrets),
-            Self::AllowUnsigned => Ok(AuthStrength::None),
-        }
-    }
-}
 
 /// Checks a setting that says how far a signed time may lie from now.
 ///
@@ -125,41 +57,6 @@ pub(crate) fn required<'a>(delivery: &'a Delivery, header: &str) -> Result<&'a s
         (Some(_), None) => Err(unauthorized(header, "is empty")),
         (Some(_), Some(_)) => Err(unauthorized(header, "is there more than once")),
         (None, _) => Err(unauthorized(header, "is missing")),
-    }
-}
-
-/// Checks a secret that the sender puts into `header`: bare, as `Bearer` or `Token`, or as `Basic` (the
-/// secret is the password, or `user:password`).
-///
-/// # Errors
-/// `Unauthorized` naming the header.
-pub(crate) fn header_secret(delivery: &Delivery, header: &str, secrets: &[Secret]) -> Result<AuthStrength> {
-    let value = required(delivery, header)?;
-    let mut offered = vec![Sha256::digest(value)];
-    if let Some((scheme, rest)) = value.split_once(' ') {
-        let rest = rest.trim();
-        if ["bearer", "token"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
-            offered.push(Sha256::digest(rest));
-        } else if scheme.eq_ignore_ascii_case("basic")
-            && let Ok(pair) = STANDARD.decode(rest)
-        {
-            offered.push(Sha256::digest(&pair));
-            if let Some(colon) = pair.iter().position(|b| *b == b':') {
-                offered.push(Sha256::digest(&pair[colon + 1..]));
-            }
-        }
-    }
-    let mut found = Choice::from(0);
-    for secret in secrets {
-        let expected = Sha256::digest(secret.expose());
-        for offer in &offered {
-            found |= expected.ct_eq(offer);
-        }
-    }
-    if bool::from(found) {
-        Ok(AuthStrength::SharedSecret)
-    } else {
-        Err(unauthorized(header, "does not hold an active secret"))
     }
 }
 

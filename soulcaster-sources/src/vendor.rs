@@ -22,6 +22,10 @@ use crate::splunk::SplunkWebhook;
 use crate::standard_webhooks::StandardWebhook;
 use crate::zendesk::ZendeskWebhook;
 
+mod proof;
+
+pub use proof::{PULLED, auth_of, brings_secret, default_proof};
+
 /// The vendors that [`webhook`] knows, in order of name.
 pub const VENDORS: [&str; 17] = [
     "alertmanager",

@@ -53,7 +53,8 @@ async fn sweep(fresh: impl Fn() -> Arc<dyn Store>) {
                 Soulcaster::builder(Arc::new(FaultyStore::new(inner.clone(), fault, nth))).build().unwrap();
             let (done, result) = day(&broken).await;
             let error = result.expect_err("the fault was swallowed");
-            assert_eq!(error.kind(), ErrorKind::Unavailable, "{fault:?} at {nth}: {error}");
+            let kind = if fault == Fault::DiskFull { ErrorKind::Full } else { ErrorKind::Unavailable };
+            assert_eq!(error.kind(), kind, "{fault:?} at {nth}: {error}");
             // What was acknowledged is there, what is there agrees, and the day can be done again.
             let healthy = Soulcaster::builder(inner).build().unwrap();
             let faults: Vec<_> =

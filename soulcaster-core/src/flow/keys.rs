@@ -15,20 +15,22 @@ use crate::soulcaster::Soulcaster;
 pub struct Credential {
     /// The public part of the key.
     pub key: String,
-    /// The project.
+    /// The project; [`ProjectId::system`] for an operator's key.
+    #[serde(deserialize_with = "ProjectId::stored")]
     pub project: ProjectId,
     /// What may be done there.
     pub scope: Scope,
 }
 
-/// Fewest random bytes of a key.
+/// Fewest random bytes of a key, or of another id or secret that is made of them.
 const RANDOM: usize = 20;
 /// How every key begins.
 const MARK: &str = "sc";
 
 impl Soulcaster {
     /// Makes a key for `project` from `random` bytes, at least 20 from a good source. The key is given this once;
-    /// the store keeps its hash.
+    /// the store keeps its hash. An operator's key opens no project, so it belongs to [`ProjectId::system`]
+    /// whichever project is named, and no other key does.
     ///
     /// # Errors
     /// `Invalid` for too few bytes, `Conflict` when they have been used before, and those of the store.
@@ -39,8 +41,11 @@ impl Soulcaster {
         random: &[u8],
         now: DateTime<Utc>,
     ) -> Result<(ApiKey, Secret)> {
-        if random.len() < RANDOM {
-            return Err(Error::invalid("keys.create", format!("a key takes at least {RANDOM} random bytes")));
+        check_random("keys.create", random)?;
+        let project = if scope == Scope::Operator { &ProjectId::system() } else { project };
+        if scope != Scope::Operator && *project == ProjectId::system() {
+            let message = "a key for the whole server has the scope operator; name a project for this one";
+            return Err(Error::invalid("keys.create", message));
         }
         let id = digest(&[b"key id", random], 10);
         let text = format!("{MARK}_{id}_{}", digest(&[b"key secret", random], 40));
@@ -79,6 +84,14 @@ impl Soulcaster {
         self.store.read_all(&ProjectId::system(), &query).await
     }
 
+    /// Every key of every project, oldest first, the operators' and the withdrawn ones too.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn all_keys(&self) -> Result<Vec<ApiKey>> {
+        self.store.read_all(&ProjectId::system(), &Query::all::<ApiKey>()).await
+    }
+
     /// Withdraws a key of `project`. Withdrawing it again changes nothing.
     ///
     /// # Errors
@@ -106,6 +119,14 @@ impl Soulcaster {
         projects.retain(|project| *project != ProjectId::system());
         Ok(projects)
     }
+}
+
+/// Checks that there are enough random bytes to make something of that nobody can guess.
+pub(crate) fn check_random(operation: &'static str, random: &[u8]) -> Result<()> {
+    if random.len() >= RANDOM {
+        return Ok(());
+    }
+    Err(Error::invalid(operation, format!("it takes at least {RANDOM} random bytes, not {}", random.len())))
 }
 
 fn hash(key: &str) -> String {
@@ -163,5 +184,29 @@ mod tests {
         assert!(Scope::Admin.allows(Scope::Ingest) && Scope::Admin.allows(Scope::Read));
         assert!(!Scope::Ingest.allows(Scope::Read) && !Scope::Read.allows(Scope::Ingest));
         assert!(!Scope::Read.allows(Scope::Admin) && Scope::Read.allows(Scope::Read));
+    }
+
+    #[test]
+    fn an_operator_key_opens_the_server_and_no_project() {
+        for scope in [Scope::Ingest, Scope::Read, Scope::Admin] {
+            assert!(!Scope::Operator.allows(scope) && !scope.allows(Scope::Operator), "{scope:?}");
+        }
+        assert!(Scope::Operator.allows(Scope::Operator));
+        run(async {
+            let soulcaster = Soulcaster::in_memory();
+            let (shop, now) = (ProjectId::new("shop").unwrap(), DateTime::UNIX_EPOCH);
+            let (key, text) = soulcaster.create_key(&shop, Scope::Operator, &[7; 32], now).await.unwrap();
+            let opened = soulcaster.authenticate(text.expose()).await.unwrap();
+            assert_eq!((opened.project, opened.scope), (ProjectId::system(), Scope::Operator));
+            assert!(soulcaster.keys(&shop).await.unwrap().is_empty());
+            soulcaster.create_key(&shop, Scope::Read, &[8; 32], now).await.unwrap();
+            let scopes: Vec<Scope> =
+                soulcaster.all_keys().await.unwrap().iter().map(|key| key.scope).collect();
+            assert_eq!(scopes, [Scope::Operator, Scope::Read]);
+            let error = soulcaster.create_key(&ProjectId::system(), Scope::Admin, &[9; 32], now).await;
+            assert_eq!(error.unwrap_err().kind(), ErrorKind::Invalid);
+            soulcaster.revoke_key(&ProjectId::system(), &key.id, now).await.unwrap();
+            assert!(soulcaster.authenticate(text.expose()).await.is_err());
+        });
     }
 }

@@ -1,5 +1,6 @@
 //! The flows: each loads, asks the engine once, commits once.
 
+pub mod accounts;
 pub(crate) mod binding;
 pub mod cleanup;
 pub mod correct;
@@ -9,14 +10,19 @@ pub mod ingest;
 pub mod keys;
 pub(crate) mod lineage;
 pub(crate) mod load;
+#[cfg(test)]
+pub(crate) mod overtaken;
 pub mod overview;
 pub mod portable;
 pub mod query;
+pub mod quota;
 pub mod search;
 pub(crate) mod settle;
+pub mod sources;
 pub mod undo;
 pub mod view;
 
+pub use accounts::NewUser;
 pub use cleanup::{Analysis, ClusterAnalysis, Suggestion};
 pub use group::{Diff, GroupReport};
 pub use health::Finding;
@@ -26,5 +32,7 @@ pub use portable::ImportReport;
 pub use query::{
     ClusterDetail, ClusterPage, ClusterQuery, Explanation, ItemPage, ItemQuery, Named, PlacedItem,
 };
+pub use quota::QuotaState;
 pub use search::Found;
+pub use sources::{NewSource, SourceChange};
 pub use view::{Counts, Example, GroupView, MergeView, Overview, OverviewOptions, UnsureView};

@@ -19,6 +19,8 @@ pub enum Scope {
     Read,
     /// Everything in its project: deliver, look, correct, configure.
     Admin,
+    /// The server as a whole: users, projects and all keys; but no project's reports.
+    Operator,
 }
 
 impl Scope {
@@ -29,22 +31,25 @@ impl Scope {
             Self::Ingest => "ingest",
             Self::Read => "read",
             Self::Admin => "admin",
+            Self::Operator => "operator",
         }
     }
 
-    /// Whether a key of this scope may do what needs `needed`.
+    /// Whether a key of this scope may do what needs `needed`: `Admin` everything but what an `Operator` does.
     #[must_use]
     pub fn allows(self, needed: Self) -> bool {
-        self == Self::Admin || self == needed
+        self == needed || (self == Self::Admin && needed != Self::Operator)
     }
 }
 
 impl FromStr for Scope {
     type Err = Error;
     fn from_str(name: &str) -> Result<Self> {
-        [Self::Ingest, Self::Read, Self::Admin].into_iter().find(|scope| scope.name() == name).ok_or_else(
-            || Error::invalid("keys.scope", format!("no scope {name:?}; there are ingest, read, admin")),
-        )
+        let scopes = [Self::Ingest, Self::Read, Self::Admin, Self::Operator];
+        scopes.into_iter().find(|scope| scope.name() == name).ok_or_else(|| {
+            let message = format!("no scope {name:?}; there are ingest, read, admin, operator");
+            Error::invalid("keys.scope", message)
+        })
     }
 }
 
@@ -53,7 +58,8 @@ impl FromStr for Scope {
 pub struct ApiKey {
     /// The public part, the letters between the underscores of the key.
     pub id: String,
-    /// The project it opens.
+    /// The project it opens; [`ProjectId::system`] for an operator's.
+    #[serde(deserialize_with = "ProjectId::stored")]
     pub project_id: ProjectId,
     /// What it may do there.
     pub scope: Scope,

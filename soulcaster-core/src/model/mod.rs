@@ -1,5 +1,6 @@
 //! The records: plain data that stores keep and callers see.
 
+pub mod account;
 pub mod cluster;
 pub mod constraint;
 pub mod decision;
@@ -7,8 +8,10 @@ pub mod event;
 pub mod head;
 pub mod item;
 pub mod key;
+pub mod source;
 pub mod vector;
 
+pub use account::{FixSuccess, Limits, ProjectInfo, Usage, User};
 pub use cluster::{Cluster, ClusterStatus, Cohesion, Lineage, Tightness};
 pub use constraint::{Constraint, ConstraintKind};
 pub use decision::{Cut, Decision, Evidence, Neighbour, Regime, RunnerUp, Scores, Verdict};
@@ -16,4 +19,5 @@ pub use event::{EventKind, Move, TimelineEvent};
 pub use head::{Calibration, Head};
 pub use item::{AuthStrength, FeedbackItem, Inbound, Severity};
 pub use key::{ApiKey, Scope};
+pub use source::{Proof, SecretValue, SecretView, SourceConfig, SourceSecret, SourceView};
 pub use vector::StoredVector;

@@ -207,7 +207,8 @@ pub trait Store: Send + Sync {
     /// Lists records.
     async fn list(&self, project: &ProjectId, query: &Query) -> Result<Page>;
 
-    /// Counts what [`Store::list`] would give without its `after` and `limit`.
+    /// Counts what [`Store::list`] would give without its `after` and `limit`. For all of a collection it takes as
+    /// long for a million records as for one.
     async fn count(&self, project: &ProjectId, query: &Query) -> Result<usize>;
 
     /// Applies all `writes` or none, and gives the version of the last one.

@@ -16,7 +16,7 @@ pub enum Fault {
     Before,
     /// After everything is applied: `Unavailable`, outcome unknown.
     After,
-    /// Nothing is applied: `Unavailable`, the disk is full.
+    /// Nothing is applied: `Full`.
     DiskFull,
 }
 
@@ -78,16 +78,16 @@ impl Store for FaultyStore {
     }
 
     async fn commit(&self, project: &ProjectId, writes: Vec<Write>) -> Result<u64> {
-        let fail = |message: &str| Err(Error::new(ErrorKind::Unavailable, "store.commit", message));
+        let fail = |kind, message: &str| Err(Error::new(kind, "store.commit", message));
         if self.commits.fetch_add(1, Ordering::SeqCst) + 1 != self.nth {
             return self.inner.commit(project, writes).await;
         }
         match self.fault {
-            Fault::Before => fail("the store failed before the commit, on purpose"),
-            Fault::DiskFull => fail("the disk is full, on purpose"),
+            Fault::Before => fail(ErrorKind::Unavailable, "the store failed before the commit, on purpose"),
+            Fault::DiskFull => fail(ErrorKind::Full, "the disk is full, on purpose"),
             Fault::After => {
                 self.inner.commit(project, writes).await?;
-                fail("the store failed after the commit, on purpose: outcome unknown")
+                fail(ErrorKind::Unavailable, "failed after the commit, on purpose: outcome unknown")
             }
         }
     }
@@ -112,9 +112,10 @@ mod tests {
             let inner: Arc<dyn Store> = Arc::new(MemoryStore::new());
             let faulty = FaultyStore::new(inner.clone(), fault, 1);
             let error = faulty.commit(&project, write()).await.unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Unavailable);
+            let full = fault == Fault::DiskFull;
+            assert_eq!(error.kind(), if full { ErrorKind::Full } else { ErrorKind::Unavailable });
             assert_eq!(error.message().contains("outcome unknown"), there);
-            assert_eq!(error.message().contains("disk is full"), fault == Fault::DiskFull);
+            assert_eq!(error.message().contains("disk is full"), full);
             assert_eq!(inner.read::<Head>(&project, "head").await.unwrap().is_some(), there);
             faulty.commit(&project, write()).await.unwrap();
             assert_eq!(faulty.commits(), 2);

@@ -3,6 +3,7 @@ use soulcaster_core::{ErrorKind, Secret};
 
 use super::*;
 use crate::fixture::{bytes, decoded, delivery, now, report, shown};
+use crate::signature::SecretHash;
 
 fn github() -> GithubWebhook {
     GithubWebhook::new(Auth::AllowUnsigned, GithubSettings::default()).unwrap()
@@ -161,7 +162,8 @@ fn a_form_holds_the_json_in_its_payload() {
 
 #[test]
 fn a_header_secret_marks_items_as_such() {
-    let auth = Auth::HeaderSecret { header: "X-Key".into(), secrets: vec![Secret::new("k")] };
+    let auth =
+        Auth::HeaderSecret { header: "X-Key".into(), secrets: vec![SecretHash::of(&Secret::new("k"))] };
     let github = GithubWebhook::new(auth, GithubSettings::default()).unwrap();
     let delivery = delivery(&[("x-key", "k")], bytes("github/issues.opened.json"));
     let Decoded::Reports(reports) = github.decode(&delivery, now()).unwrap() else { panic!() };

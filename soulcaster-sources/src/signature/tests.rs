@@ -2,6 +2,7 @@
 
 use ed25519_dalek::{Signer, SigningKey};
 
+use super::auth::header_secret;
 use super::*;
 
 fn delivery(headers: &[(&str, &str)]) -> Delivery {
@@ -11,6 +12,10 @@ fn delivery(headers: &[(&str, &str)]) -> Delivery {
 
 fn secrets(values: &[&str]) -> Vec<Secret> {
     values.iter().map(|value| Secret::new(*value)).collect()
+}
+
+fn hashes(values: &[&str]) -> Vec<SecretHash> {
+    secrets(values).iter().map(SecretHash::of).collect()
 }
 
 fn hex_of(bytes: &[u8]) -> String {
@@ -64,7 +69,7 @@ fn ed25519_checks_the_message_under_each_key() {
 
 #[test]
 fn header_secret_comes_bare_as_bearer_or_as_basic() {
-    let known = secrets(&["s3cret", "olduser:oldpass"]);
+    let known = hashes(&["s3cret", "olduser:oldpass"]);
     for value in ["s3cret", "Bearer s3cret", "bearer  s3cret", "Token s3cret", "olduser:oldpass"] {
         let result = header_secret(&delivery(&[("X-Key", value)]), "x-key", &known);
         assert_eq!(result.unwrap(), AuthStrength::SharedSecret, "{value}");
@@ -80,6 +85,19 @@ fn header_secret_comes_bare_as_bearer_or_as_basic() {
     }
     assert!(header_secret(&delivery(&[("X-Key", "s3cret"), ("x-key", "s3cret")]), "X-Key", &known).is_err());
     assert!(header_secret(&delivery(&[]), "X-Key", &known).is_err());
+}
+
+#[test]
+fn a_secret_is_compared_by_its_hash_also_after_it_was_stored() {
+    let hash = SecretHash::of(&Secret::new("abc"));
+    let stored = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    assert_eq!((hash.to_string().as_str(), &SecretHash::parse(stored).unwrap()), (stored, &hash));
+    assert!(header_secret(&delivery(&[("X-Key", "abc")]), "X-Key", std::slice::from_ref(&hash)).is_ok());
+    let error = header_secret(&delivery(&[("X-Key", stored)]), "X-Key", &[hash]).unwrap_err();
+    assert_eq!(error.message(), "X-Key does not hold an active secret", "the hash itself opens nothing");
+    for text in ["", "00", &"G".repeat(64), &"A".repeat(64)] {
+        assert!(SecretHash::parse(text).is_err(), "{text}");
+    }
 }
 
 #[test]
@@ -105,10 +123,8 @@ fn a_timestamp_that_is_no_number_is_invalid() {
 
 #[test]
 fn configuration_without_a_secret_is_refused() {
-    let header = |header: &str, values: &[&str]| Auth::HeaderSecret {
-        header: header.into(),
-        secrets: secrets(values),
-    };
+    let header =
+        |header: &str, values: &[&str]| Auth::HeaderSecret { header: header.into(), secrets: hashes(values) };
     assert!(Auth::AllowUnsigned.check("x").is_ok());
     assert!(header("X-Key", &["a", "b"]).check("x").is_ok());
     let wrong = [
@@ -116,8 +132,11 @@ fn configuration_without_a_secret_is_refused() {
         Auth::Signed { secrets: secrets(&["a", ""]) },
         Auth::Signed { secrets: secrets(&[" \n"]) },
         header("X-Key", &[]),
+        header("X-Key", &["a", ""]),
         header("", &["a"]),
         header("X Key", &["a"]),
+        Auth::PathToken { secrets: vec![] },
+        Auth::PathToken { secrets: hashes(&[""]) },
     ];
     for auth in wrong {
         assert_eq!(auth.check("x").unwrap_err().kind(), ErrorKind::Invalid, "{auth:?}");

@@ -1,6 +1,9 @@
 use super::*;
 use crate::corpus::{delivery, fixture, header_secret_guards, now, report, reports, shown};
+use crate::signature::SecretHash;
+use sha2::Sha256;
 use soulcaster_core::model::Inbound;
+use soulcaster_core::{ErrorKind, Secret};
 
 fn open(settings: SplunkSettings) -> SplunkWebhook {
     SplunkWebhook::new(Auth::AllowUnsigned, settings).unwrap()
@@ -101,9 +104,8 @@ fn send(source: &SplunkWebhook, path: &str) -> Result<Decoded> {
 
 #[test]
 fn the_path_token_is_compared_by_its_hash() {
-    let (active, old) = (Secret::new("kP3x-new"), Secret::new("kP3x-old"));
-    let tokens = vec![PathToken::of(&active), PathToken::parse(&PathToken::of(&old).to_string()).unwrap()];
-    let source = SplunkWebhook::with_path_token(tokens, SplunkSettings::default()).unwrap();
+    let secrets = ["kP3x-new", "kP3x-old"].map(|token| SecretHash::of(&Secret::new(token))).into();
+    let source = SplunkWebhook::new(Auth::PathToken { secrets }, SplunkSettings::default()).unwrap();
     for path in ["/ingest/splunk/k1/kP3x-new", "/ingest/splunk/k1/kP3x-old/", "/kP3x-new?x=1"] {
         let Ok(Decoded::Reports(reports)) = send(&source, path) else { panic!("{path} was refused") };
         assert_eq!(reports[0].auth_strength, AuthStrength::SharedSecret);
@@ -116,11 +118,6 @@ fn the_path_token_is_compared_by_its_hash() {
         assert_eq!(error.message(), "the path does not end in an active token");
     }
     assert!(!format!("{source:?}").contains("kP3x"));
-    for text in ["", "00", &"G".repeat(64), &"A".repeat(64)] {
-        assert!(PathToken::parse(text).is_err(), "{text}");
-    }
-    let empty = vec![PathToken::of(&Secret::new(""))];
-    assert!(SplunkWebhook::with_path_token(empty, SplunkSettings::default()).is_err());
 }
 
 #[test]

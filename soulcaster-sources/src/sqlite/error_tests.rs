@@ -207,7 +207,7 @@ fn a_full_store_keeps_what_it_has_and_goes_on_when_there_is_room() {
 
 #[track_caller]
 fn full(error: &Error, path: &Path) {
-    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Full, "{error}");
     let expected =
         format!("the disk is full, nothing was written to {}; free some space and try again", path.display());
     assert_eq!(error.message(), expected);
@@ -262,10 +262,12 @@ fn a_full_disk_is_told_and_survived() {
     assert_eq!(store.check().unwrap(), Vec::<String>::new());
     fs::write(&ballast, vec![0; 2_000_000]).unwrap_err();
     let error = store.backup_to(mount.0.path().join("backup.db")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Full);
     assert!(error.message().contains("the disk is full"), "{error}");
     assert!(!mount.0.path().join("backup.db.partial").exists(), "a failed backup leaves nothing");
     drop(store);
     let error = SqliteStore::open(mount.0.path().join("new.db")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Full);
     assert!(error.message().contains("the disk is full"), "{error}");
     fs::remove_file(&ballast).unwrap();
     assert_eq!(ids(&SqliteStore::open(&path).unwrap()).len(), acknowledged.len() + 10);

@@ -53,7 +53,7 @@ pub(super) fn explain(operation: &'static str, path: &Path, error: rusqlite::Err
 fn disk_full(operation: &'static str, path: &Path) -> Error {
     let file = path.display();
     let message = format!("the disk is full, nothing was written to {file}; free some space and try again");
-    Error::new(ErrorKind::Unavailable, operation, message)
+    Error::new(ErrorKind::Full, operation, message)
 }
 
 /// The same error once more: several commits may fail for one reason.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use soulcaster_core::port::{Decoded, Delivery};
 use soulcaster_core::{Error, Result, Secret};
 use soulcaster_sources::file::unpacked;
-use soulcaster_sources::signature::Auth;
+use soulcaster_sources::signature::{Auth, SecretHash};
 use soulcaster_sources::vendor::webhook;
 
 use crate::args::Decode;
@@ -51,7 +51,10 @@ fn auth(args: &Decode) -> Result<Auth> {
     let line = secret.strip_suffix('\n').unwrap_or(&secret);
     let secrets = vec![Secret::new(line.strip_suffix('\r').unwrap_or(line))];
     Ok(match &args.secret_header {
-        Some(header) => Auth::HeaderSecret { header: header.clone(), secrets },
+        Some(header) => Auth::HeaderSecret {
+            header: header.clone(),
+            secrets: secrets.iter().map(SecretHash::of).collect(),
+        },
         None => Auth::Signed { secrets },
     })
 }
