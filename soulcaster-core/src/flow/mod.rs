@@ -11,6 +11,7 @@ pub(crate) mod lineage;
 pub(crate) mod load;
 pub mod overview;
 pub mod portable;
+pub mod pull;
 pub mod query;
 pub mod search;
 pub(crate) mod settle;
@@ -23,6 +24,7 @@ pub use health::Finding;
 pub use ingest::IngestReport;
 pub use keys::Credential;
 pub use portable::ImportReport;
+pub use pull::PullReport;
 pub use query::{
     ClusterDetail, ClusterPage, ClusterQuery, Explanation, ItemPage, ItemQuery, Named, PlacedItem,
 };

@@ -7,6 +7,7 @@ pub mod event;
 pub mod head;
 pub mod item;
 pub mod key;
+pub mod pull;
 pub mod vector;
 
 pub use cluster::{Cluster, ClusterStatus, Cohesion, Lineage, Tightness};
@@ -16,4 +17,5 @@ pub use event::{EventKind, Move, TimelineEvent};
 pub use head::{Calibration, Head};
 pub use item::{AuthStrength, FeedbackItem, Inbound, Severity};
 pub use key::{ApiKey, Scope};
+pub use pull::{PullFailure, PullState};
 pub use vector::StoredVector;
