@@ -1,5 +1,7 @@
 //! The one error type of all Soulcaster crates.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 /// A result whose error is [`Error`].
@@ -87,6 +89,7 @@ pub struct Error {
     kind: ErrorKind,
     operation: &'static str,
     message: String,
+    retry_after: Option<Duration>,
     #[source]
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -95,7 +98,7 @@ impl Error {
     /// Makes an error of `kind` in `operation`.
     #[must_use]
     pub fn new(kind: ErrorKind, operation: &'static str, message: impl Into<String>) -> Self {
-        Self { kind, operation, message: message.into(), source: None }
+        Self { kind, operation, message: message.into(), retry_after: None, source: None }
     }
 
     /// Shorthand for [`ErrorKind::Invalid`].
@@ -123,6 +126,13 @@ impl Error {
         self
     }
 
+    /// Says how long whoever failed wants to be left alone.
+    #[must_use]
+    pub fn with_retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
     /// What a caller can do.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
@@ -139,5 +149,10 @@ impl Error {
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
+    }
+    /// How long to wait before trying again, where whoever failed has said so.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
     }
 }

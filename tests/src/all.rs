@@ -9,6 +9,7 @@ mod crash;
 mod faults;
 mod golden;
 mod layering;
+mod pull;
 mod regress;
 mod reports;
 mod wordpiece;

@@ -84,7 +84,7 @@ impl Soulcaster {
         reports: Vec<(Inbound, DateTime<Utc>)>,
     ) -> Result<IngestReport> {
         for _ in 0..TRIES {
-            match self.try_ingest(project, &reports).await {
+            match self.try_ingest(project, &reports, Vec::new()).await {
                 Err(error) if is_lost_race(&error) => {}
                 other => return other,
             }
@@ -92,10 +92,12 @@ impl Soulcaster {
         Err(busy(project))
     }
 
-    async fn try_ingest(
+    /// Keeps `reports` in one commit together with the writes `with` them, unless somebody else is faster.
+    pub(crate) async fn try_ingest(
         &self,
         project: &ProjectId,
         reports: &[(Inbound, DateTime<Utc>)],
+        with: Vec<Write>,
     ) -> Result<IngestReport> {
         let mut report = IngestReport::default();
         let mut good: Vec<(&(Inbound, DateTime<Utc>), FeedbackId, String)> =
@@ -127,7 +129,7 @@ impl Soulcaster {
             found.into_iter().flatten().map(|stored| (stored.id, true)).collect();
         let mut changed: Vec<FeedbackId> = Vec::new();
         let mut is_changed = std::collections::HashSet::new();
-        let mut writes: Vec<Write> = Vec::new();
+        let mut writes = with;
         for ((inbound, now), id, name) in good {
             report.items.push(id.clone());
             match known.get_mut(&id) {

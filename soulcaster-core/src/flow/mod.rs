@@ -14,6 +14,7 @@ pub(crate) mod load;
 pub(crate) mod overtaken;
 pub mod overview;
 pub mod portable;
+pub mod pull;
 pub mod query;
 pub mod quota;
 pub mod search;
@@ -29,6 +30,7 @@ pub use health::Finding;
 pub use ingest::IngestReport;
 pub use keys::Credential;
 pub use portable::ImportReport;
+pub use pull::PullReport;
 pub use query::{
     ClusterDetail, ClusterPage, ClusterQuery, Explanation, ItemPage, ItemQuery, Named, PlacedItem,
 };

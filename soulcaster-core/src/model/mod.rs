@@ -8,6 +8,7 @@ pub mod event;
 pub mod head;
 pub mod item;
 pub mod key;
+pub mod pull;
 pub mod source;
 pub mod vector;
 
@@ -19,5 +20,6 @@ pub use event::{EventKind, Move, TimelineEvent};
 pub use head::{Calibration, Head};
 pub use item::{AuthStrength, FeedbackItem, Inbound, Severity};
 pub use key::{ApiKey, Scope};
+pub use pull::{PullFailure, PullState};
 pub use source::{Proof, SecretValue, SecretView, SourceConfig, SourceSecret, SourceView};
 pub use vector::StoredVector;

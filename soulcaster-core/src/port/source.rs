@@ -1,5 +1,7 @@
 //! Where reports come from.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use crate::error::Result;
@@ -14,6 +16,10 @@ pub struct Batch {
     pub rejected: Vec<Rejected>,
     /// Where to go on; absent when everything has been fetched.
     pub cursor: Option<String>,
+    /// Whether there is nothing more for now, though the cursor says where to go on later.
+    pub is_done: bool,
+    /// How long the source wants to be left alone before the next fetch.
+    pub wait: Duration,
 }
 
 /// A report that could not be read or kept.
@@ -30,7 +36,10 @@ pub struct Rejected {
 /// # Contract
 /// - Fetching twice with one cursor gives at least the same reports again: a caller commits the cursor with
 ///   the items, so a crash between the two loses nothing.
-/// - What is wrong with one report is told in [`Batch::rejected`]; errors are for the source as a whole.
+/// - What is wrong with one report is told in [`Batch::rejected`]; errors are for the source as a whole, and
+///   say in [`Error::retry_after`](crate::Error::retry_after) how long to wait where the source does.
+/// - Nothing sleeps and nothing is asked twice in a fetch: when to fetch again is for the caller, who goes by
+///   [`Schedule`](crate::engine::Schedule).
 #[async_trait]
 pub trait Source: Send {
     /// The name that items carry as their source.
