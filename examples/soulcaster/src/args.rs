@@ -251,6 +251,11 @@ Examples:
     /// `refused` with the kind of error. Without a secret nothing is verified. Exit code 1 when a delivery gave no
     /// report.
     Decode(Decode),
+    /// Serve the engine over HTTP: deliveries in, groups out
+    ///
+    /// A delivery is verified, written down and acknowledged; grouping happens in the background. Stop it with SIGTERM
+    /// or Ctrl-C: requests in flight are finished. `/docs` describes the API.
+    Serve(Serve),
     /// Print a completion script for a shell
     #[command(
         after_help = "Example: soulcaster completions bash > ~/.local/share/bash-completion/completions/soulcaster"
@@ -330,6 +335,54 @@ pub(crate) struct Decode {
     /// When they arrived, for signatures that are good for a time only [default: now]
     #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<chrono::DateTime<chrono::Utc>>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  soulcaster serve
+  soulcaster serve --db /var/lib/soulcaster/soulcaster.db --listen 0.0.0.0:8321
+  soulcaster serve --max-items 1500 --max-fixes 20   the limits of a free plan
+
+Files: beside the database lie its inbox (soulcaster.inbox.db: what is acknowledged and not yet taken in) and its job
+queue (soulcaster.jobs.db).")]
+pub(crate) struct Serve {
+    /// Where to listen
+    #[arg(long, env = "SOULCASTER_LISTEN", default_value = "127.0.0.1:8321", value_name = "ADDRESS")]
+    pub(crate) listen: std::net::SocketAddr,
+    /// Greatest body of a request in KiB, also after decompression
+    #[arg(long, default_value_t = 1024, value_name = "KIB", value_parser = clap::value_parser!(u32).range(1..=25 * 1024))]
+    pub(crate) body_limit: u32,
+    /// Requests a second for each key and source, in bursts of twice as many; 0 for no limit
+    #[arg(long, default_value_t = 5000, value_name = "N")]
+    pub(crate) rate: u32,
+    /// Deliveries that may wait to be taken in; more are answered 503
+    #[arg(long, default_value_t = 100_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) backlog: u32,
+    /// Connections at once; more are closed
+    #[arg(long, default_value_t = 16_384, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) connections: u32,
+    /// Seconds from a delivery to the grouping of its project
+    #[arg(long, default_value_t = 2, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(0..=3600))]
+    pub(crate) group_after: u32,
+    /// Items that a user may have over all projects [default: no limit]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_items: Option<u64>,
+    /// Fixes that may succeed for a user [default: no limit]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_fixes: Option<u64>,
+    /// How to write the log, on standard error; RUST_LOG says how much
+    #[arg(long, value_enum, default_value = "json", value_name = "FORM")]
+    pub(crate) log: LogForm,
+}
+
+/// How a log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogForm {
+    /// One JSON object a line
+    Json,
+    /// One line of text
+    Text,
 }
 
 #[derive(Debug, clap::Args)]

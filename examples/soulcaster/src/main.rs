@@ -6,6 +6,7 @@ mod args;
 mod command;
 mod intake;
 mod output;
+mod server;
 mod session;
 mod text;
 
@@ -19,7 +20,10 @@ use crate::session::Outcome;
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    output::clear_up_on_interrupt();
+    // The server finishes what it has begun.
+    if !matches!(args.command, args::Command::Serve(_)) {
+        output::clear_up_on_interrupt();
+    }
     match command::run(args) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Faults) => ExitCode::FAILURE,

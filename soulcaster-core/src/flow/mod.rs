@@ -3,10 +3,12 @@
 pub mod accounts;
 pub(crate) mod binding;
 pub mod cleanup;
+pub mod clusters;
 pub mod correct;
 pub mod group;
 pub mod health;
 pub mod ingest;
+pub mod jobs;
 pub mod keys;
 pub(crate) mod lineage;
 pub(crate) mod load;
@@ -25,6 +27,7 @@ pub mod view;
 
 pub use accounts::NewUser;
 pub use cleanup::{Analysis, ClusterAnalysis, Suggestion};
+pub use clusters::{ClusterChange, ClusterPage, ClusterQuery, ClusterSort};
 pub use group::{Diff, GroupReport};
 pub use health::Finding;
 pub use ingest::IngestReport;
@@ -32,7 +35,7 @@ pub use keys::Credential;
 pub use portable::ImportReport;
 pub use pull::PullReport;
 pub use query::{
-    ClusterDetail, ClusterPage, ClusterQuery, Explanation, ItemPage, ItemQuery, Named, PlacedItem,
+    ClusterDetail, Explanation, ItemPage, ItemQuery, Named, PlacedItem,
 };
 pub use quota::QuotaState;
 pub use search::Found;

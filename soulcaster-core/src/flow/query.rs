@@ -13,35 +13,6 @@ use crate::model::item::FeedbackItem;
 use crate::port::store::{Key, Order, Query, Stored};
 use crate::soulcaster::Soulcaster;
 
-/// Which clusters to list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct ClusterQuery {
-    /// Those of one item too; otherwise two or more.
-    pub singles: bool,
-    /// At most so many; 0 for all.
-    pub limit: usize,
-    /// Where the last page ended.
-    pub after: Option<String>,
-}
-
-impl Default for ClusterQuery {
-    fn default() -> Self {
-        Self { singles: false, limit: 100, after: None }
-    }
-}
-
-/// Clusters, largest first.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct ClusterPage {
-    /// The clusters.
-    pub clusters: Vec<Cluster>,
-    /// How many there are in all.
-    pub total: usize,
-    /// Where to go on; absent on the last page.
-    pub next: Option<String>,
-}
-
 /// Which items to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -118,34 +89,6 @@ pub struct Explanation {
 }
 
 impl Soulcaster {
-    /// Clusters, largest first.
-    ///
-    /// # Errors
-    /// Those of the store.
-    pub async fn clusters(&self, project: &ProjectId, query: &ClusterQuery) -> Result<ClusterPage> {
-        let all = Query {
-            order: Order::Sort,
-            limit: query.limit,
-            after: query.after.clone(),
-            ..Query::all::<Cluster>()
-        };
-        if !query.singles {
-            let groups = all.with("kind", "group");
-            let total = self.store.count(project, &groups).await?;
-            let page = self.store.list(project, &groups).await?;
-            let clusters = page.records.into_iter().map(Stored::decode).collect::<Result<_>>()?;
-            return Ok(ClusterPage { clusters, total, next: page.next });
-        }
-        let page = self.store.list(project, &all).await?;
-        let retired = self.store.count(project, &Query::all::<Cluster>().with("kind", "retired")).await?;
-        let total = self.store.count(project, &Query::all::<Cluster>()).await? - retired;
-        let clusters: Vec<Cluster> = page.records.into_iter().map(Stored::decode).collect::<Result<_>>()?;
-        let before = clusters.len();
-        let clusters: Vec<Cluster> = clusters.into_iter().filter(|c| !c.is_retired()).collect();
-        let next = page.next.filter(|_| clusters.len() == before);
-        Ok(ClusterPage { clusters, total, next })
-    }
-
     /// A cluster with its items. A retired one is `NotFound` with where it went.
     ///
     /// # Errors
@@ -168,6 +111,15 @@ impl Soulcaster {
             .collect();
         let unsure = self.placed(project, &unsure).await?;
         Ok(ClusterDetail { cluster, items, unsure })
+    }
+
+    /// An item and where it is.
+    ///
+    /// # Errors
+    /// `NotFound`, and those of the store.
+    pub async fn item(&self, project: &ProjectId, id: &FeedbackId) -> Result<PlacedItem> {
+        let found = self.placed(project, std::slice::from_ref(id)).await?.pop();
+        found.ok_or_else(|| Error::not_found("items.show", format!("no item {id} in project {project}")))
     }
 
     /// Items, as they arrived; those of a cluster or a source alone if wanted.

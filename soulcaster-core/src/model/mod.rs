@@ -7,6 +7,7 @@ pub mod decision;
 pub mod event;
 pub mod head;
 pub mod item;
+pub mod job;
 pub mod key;
 pub mod pull;
 pub mod source;
@@ -19,6 +20,7 @@ pub use decision::{Cut, Decision, Evidence, Neighbour, Regime, RunnerUp, Scores,
 pub use event::{EventKind, Move, TimelineEvent};
 pub use head::{Calibration, Head};
 pub use item::{AuthStrength, FeedbackItem, Inbound, Severity};
+pub use job::{ClusterJob, JobStats, JobStatus};
 pub use key::{ApiKey, Scope};
 pub use pull::{PullFailure, PullState};
 pub use source::{Proof, SecretValue, SecretView, SourceConfig, SourceSecret, SourceView};

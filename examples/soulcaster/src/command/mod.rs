@@ -5,6 +5,7 @@ mod decode;
 mod evaluate;
 mod group;
 mod look;
+mod serve;
 mod transfer;
 mod triage;
 
@@ -22,6 +23,10 @@ pub(crate) fn run(args: Args) -> Result<Outcome> {
         clap_complete::generate(shell, &mut Args::command(), "soulcaster", &mut script);
         output::print(&String::from_utf8_lossy(&script))?;
         return Ok(Outcome::Done);
+    }
+    if let Command::Serve(serve) = &args.command {
+        // It has runtimes of its own.
+        return serve::serve(&Session::new(args.global)?, serve);
     }
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|e| {
         Error::new(ErrorKind::Unavailable, "start", "the system gives no resources to run").with_source(e)
@@ -56,6 +61,6 @@ async fn dispatch(session: &Session, command: Command) -> Result<Outcome> {
         Command::Import { file } => transfer::import(session, &file).await,
         Command::Doctor => transfer::doctor(session).await,
         Command::Decode(args) => decode::decode(session, &args),
-        Command::Completions { .. } => Ok(Outcome::Done),
+        Command::Completions { .. } | Command::Serve(_) => Ok(Outcome::Done),
     }
 }

@@ -5,7 +5,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use soulcaster_core::{Error, ErrorKind};
-use utoipa::ToSchema;
+use utoipa::openapi::{Content, RefOr, Response as Described, ResponseBuilder, schema::Ref};
+use utoipa::{IntoResponses, ToSchema};
 
 /// The media type of a [`Problem`].
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
@@ -40,6 +41,17 @@ pub(crate) struct Fault {
     problem: Box<Problem>,
     retry_after: Option<u32>,
     close: bool,
+}
+
+/// Says of a path that its errors are [`Problem`]s.
+pub(crate) struct Problems;
+
+impl IntoResponses for Problems {
+    fn responses() -> std::collections::BTreeMap<String, RefOr<Described>> {
+        let content = Content::new(Some(Ref::from_schema_name("Problem")));
+        let described = ResponseBuilder::new().description("What went wrong").content(PROBLEM_JSON, content);
+        [("default".to_owned(), RefOr::T(described.build()))].into()
+    }
 }
 
 /// What a handler gives.

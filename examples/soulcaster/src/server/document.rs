@@ -1,0 +1,37 @@
+//! The description of the API: OpenAPI 3.1, made from the handlers.
+
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+use super::problem::Problem;
+
+/// What the paths do not say.
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Soulcaster", description = "Puts together reports about the same problem, explains why, and keeps what people correct."),
+    components(schemas(Problem)),
+    modifiers(&Keys),
+    security(("key" = [])),
+    tags(
+        (name = "ingest", description = "Deliveries"),
+        (name = "feedback", description = "Reports, as they are kept"),
+        (name = "clusters", description = "Groups of reports about the same problem"),
+        (name = "corrections", description = "What people know better; later runs obey"),
+        (name = "jobs", description = "Grouping in the background"),
+        (name = "sources", description = "Where reports come from"),
+        (name = "keys", description = "Who may do what"),
+        (name = "accounts", description = "Users and projects"),
+        (name = "health", description = "How the server is"),
+    )
+)]
+pub(crate) struct Document;
+
+struct Keys;
+
+impl Modify for Keys {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let mut http = Http::new(HttpAuthScheme::Bearer);
+        http.description = Some("A key that `soulcaster keys create` made; it stands for its project".to_owned());
+        document.components.get_or_insert_default().add_security_scheme("key", SecurityScheme::Http(http));
+    }
+}
