@@ -15,6 +15,7 @@ use crate::soulcaster::Soulcaster;
 
 /// Which clusters to list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ClusterQuery {
     /// Those of one item too; otherwise two or more.
@@ -33,6 +34,7 @@ impl Default for ClusterQuery {
 
 /// Clusters, largest first.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ClusterPage {
     /// The clusters.
     pub clusters: Vec<Cluster>,
@@ -44,6 +46,7 @@ pub struct ClusterPage {
 
 /// Which items to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ItemQuery {
     /// Only of this cluster.
@@ -60,6 +63,7 @@ pub struct ItemQuery {
 
 /// An item and where it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct PlacedItem {
     /// The item.
     #[serde(flatten)]
@@ -70,6 +74,7 @@ pub struct PlacedItem {
 
 /// Items with where they are.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ItemPage {
     /// The items.
     pub items: Vec<PlacedItem>,
@@ -81,6 +86,7 @@ pub struct ItemPage {
 
 /// A cluster with its items and history.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ClusterDetail {
     /// The cluster.
     pub cluster: Cluster,
@@ -92,6 +98,7 @@ pub struct ClusterDetail {
 
 /// What a name means.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "kind", content = "id")]
 pub enum Named {
     /// An item.
@@ -102,6 +109,7 @@ pub enum Named {
 
 /// Why an item is where it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Explanation {
     /// The item.
     pub item: FeedbackItem,
