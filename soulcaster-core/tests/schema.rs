@@ -1,4 +1,5 @@
 //! The schema of every type that goes over HTTP describes what serde writes of it.
+#![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
