@@ -19,6 +19,7 @@ const ALIKE: f64 = 0.9;
 
 /// Two clusters that look like one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Suggestion {
     /// The larger one; of equally large ones the older.
     pub into: ClusterId,
@@ -32,6 +33,7 @@ pub struct Suggestion {
 
 /// How a cluster hangs together.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ClusterAnalysis {
     /// The cluster.
     pub cluster: ClusterId,
@@ -45,6 +47,7 @@ pub struct ClusterAnalysis {
 
 /// How all clusters of two or more hang together.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Analysis {
     /// Loosest first.
     pub clusters: Vec<ClusterAnalysis>,

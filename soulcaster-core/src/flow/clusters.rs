@@ -32,6 +32,7 @@ pub enum ClusterSort {
 
 /// Which clusters to list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ClusterQuery {
     /// Those of one item too; otherwise two or more.
@@ -86,6 +87,7 @@ impl ClusterQuery {
 
 /// Clusters, in the order asked for.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ClusterPage {
     /// The clusters.
     pub clusters: Vec<Cluster>,

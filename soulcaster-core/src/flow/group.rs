@@ -25,6 +25,7 @@ use crate::soulcaster::Soulcaster;
 
 /// What a grouping changes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Diff {
     /// Items whose verdict changes, oldest first.
     pub moves: Vec<Move>,
@@ -38,6 +39,7 @@ pub struct Diff {
 
 /// What a grouping did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct GroupReport {
     /// The timeline event; absent when nothing changed or nothing was written.
     pub event: Option<EventId>,

@@ -19,6 +19,7 @@ use crate::soulcaster::Soulcaster;
 
 /// Something that does not agree, or is left to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Finding {
     /// Whether it is a fault; otherwise it is only to be known.
     pub fault: bool,

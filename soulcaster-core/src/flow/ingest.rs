@@ -14,6 +14,7 @@ use crate::soulcaster::Soulcaster;
 
 /// What became of a batch of reports.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct IngestReport {
     /// New items.
     pub accepted: usize,

@@ -12,6 +12,7 @@ use crate::soulcaster::Soulcaster;
 
 /// What a key opens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Credential {
     /// The public part of the key.
     pub key: String,

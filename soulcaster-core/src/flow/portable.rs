@@ -33,6 +33,7 @@ struct Line {
 
 /// What an import brought.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ImportReport {
     /// Items.
     pub items: usize,

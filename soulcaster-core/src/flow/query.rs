@@ -15,6 +15,7 @@ use crate::soulcaster::Soulcaster;
 
 /// Which items to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ItemQuery {
     /// Only of this cluster.
@@ -31,6 +32,7 @@ pub struct ItemQuery {
 
 /// An item and where it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct PlacedItem {
     /// The item.
     #[serde(flatten)]
@@ -41,6 +43,7 @@ pub struct PlacedItem {
 
 /// Items with where they are.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ItemPage {
     /// The items.
     pub items: Vec<PlacedItem>,
@@ -52,6 +55,7 @@ pub struct ItemPage {
 
 /// A cluster with its items and history.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ClusterDetail {
     /// The cluster.
     pub cluster: Cluster,
@@ -63,6 +67,7 @@ pub struct ClusterDetail {
 
 /// What a name means.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "kind", content = "id")]
 pub enum Named {
     /// An item.
@@ -73,6 +78,7 @@ pub enum Named {
 
 /// Why an item is where it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Explanation {
     /// The item.
     pub item: FeedbackItem,

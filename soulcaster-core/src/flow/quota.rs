@@ -19,6 +19,8 @@ use crate::soulcaster::Soulcaster;
 /// assert_eq!(QuotaState::of(&error), Some(&state));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", schema(description = "How far a limit is reached."))]
 #[error("{current_count} of {limit} items are used and {requested} more do not fit; raise the limit")]
 pub struct QuotaState {
     /// Items that count already, those on their way too.

@@ -15,6 +15,7 @@ use crate::soulcaster::Soulcaster;
 
 /// An item that was searched for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Found {
     /// The item and where it is.
     #[serde(flatten)]

@@ -12,6 +12,7 @@ use crate::model::item::Severity;
 
 /// How much an overview shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct OverviewOptions {
     /// Items drawn on the map.
@@ -30,6 +31,7 @@ impl Default for OverviewOptions {
 
 /// How many there are of what.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Counts {
     /// Items.
     pub items: usize,
@@ -47,6 +49,7 @@ pub struct Counts {
 
 /// An item as a group shows it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Example {
     /// The item.
     pub id: FeedbackId,
@@ -70,6 +73,7 @@ pub struct Example {
 
 /// A cluster of two or more.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct GroupView {
     /// The cluster.
     pub id: ClusterId,
@@ -109,6 +113,7 @@ pub struct GroupView {
 
 /// An item that nobody is sure about.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct UnsureView {
     /// The item.
     pub id: FeedbackId,
@@ -130,6 +135,7 @@ pub struct UnsureView {
 
 /// Two clusters that look like one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct MergeView {
     /// The larger.
     pub a: ClusterId,
@@ -147,6 +153,7 @@ pub struct MergeView {
 
 /// A project at a glance.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Overview {
     /// The project.
     pub project: ProjectId,

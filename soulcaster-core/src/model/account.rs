@@ -8,6 +8,7 @@ use crate::port::store::Record;
 
 /// Somebody who owns projects.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct User {
     /// Their id, 16 letters.
     pub id: String,
@@ -44,6 +45,7 @@ impl Record for Handle {
 
 /// What is known about a project besides its reports.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ProjectInfo {
     /// Its id.
     pub id: ProjectId,
@@ -68,6 +70,7 @@ impl Record for ProjectInfo {
 
 /// How much one user may use, over all projects; without a limit as much as fits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct Limits {
     /// Most items.
@@ -83,6 +86,7 @@ impl Limits {
 
 /// How much a user has used, over all projects.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Usage {
     /// Items that are kept.
     pub items: u64,
@@ -96,6 +100,7 @@ pub struct Usage {
 
 /// A fix that succeeded. Kept in its project, to be counted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct FixSuccess {
     /// The job that made it.
     pub job: String,

@@ -12,6 +12,7 @@ use crate::port::store::Record;
 
 /// Where a cluster stands on its way to a fix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ClusterStatus {
     /// Nobody has begun.
@@ -29,6 +30,7 @@ pub enum ClusterStatus {
 
 /// A word for how alike the items of a cluster are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Tightness {
     /// Mean similarity at least 0.85.
@@ -41,6 +43,7 @@ pub enum Tightness {
 
 /// How alike the items of a cluster are: cosine over its pairs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Cohesion {
     /// Mean over all pairs.
     pub mean: f64,
@@ -54,6 +57,7 @@ pub struct Cohesion {
 
 /// Where a cluster came from and where it went.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct Lineage {
     /// Set on a retired cluster whose items went to another.
@@ -71,6 +75,7 @@ pub struct Lineage {
 ///
 /// Its members are the items whose [`Decision`](crate::model::Decision) names it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Cluster {
     /// Stays the same through re-clustering.
     pub id: ClusterId,

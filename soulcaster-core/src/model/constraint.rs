@@ -8,6 +8,7 @@ use crate::port::store::Record;
 
 /// The rule of a constraint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum ConstraintKind {
     /// These items are in one cluster.
@@ -26,6 +27,7 @@ pub enum ConstraintKind {
 
 /// A correction that no later run, re-embedding or change of model may violate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Constraint {
     /// Its name, such as `k3`.
     pub id: ConstraintId,

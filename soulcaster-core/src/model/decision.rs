@@ -9,6 +9,7 @@ use crate::port::store::Record;
 
 /// What was decided about an item.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Verdict {
     /// It is about the same problem as the older items of `cluster`.
@@ -51,6 +52,7 @@ impl Verdict {
 
 /// What kind of text the engine took the project's reports for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Regime {
     /// Machine-written lines: grouped by template.
@@ -65,6 +67,7 @@ pub enum Regime {
 
 /// How alike two items are, by signal; each from -1 or 0 to 1.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Scores {
     /// Cosine of the vectors, the project's mean removed.
     pub dense: f64,
@@ -76,6 +79,7 @@ pub struct Scores {
 
 /// An item near the one decided on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Neighbour {
     /// The near item.
     pub item: FeedbackId,
@@ -88,6 +92,7 @@ pub struct Neighbour {
 
 /// The second-best place.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct RunnerUp {
     /// Where it could have gone.
     pub cluster: ClusterId,
@@ -97,6 +102,7 @@ pub struct RunnerUp {
 
 /// What the decision was cut at.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "kind", content = "value")]
 pub enum Cut {
     /// Least cosine.
@@ -111,6 +117,7 @@ pub enum Cut {
 
 /// Why an item is where it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Evidence {
     /// What kind of text the project was taken for.
     pub regime: Regime,
@@ -183,6 +190,7 @@ impl Evidence {
 
 /// A verdict on one item, with its evidence. An item has one; the timeline keeps how it changed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Decision {
     /// The item.
     pub item_id: FeedbackId,

@@ -9,6 +9,7 @@ use crate::port::store::Record;
 
 /// What kind of change an event is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum EventKind {
     /// New items were grouped.
@@ -41,6 +42,7 @@ impl EventKind {
 
 /// One item's change of place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Move {
     /// The item.
     pub item: FeedbackId,
@@ -53,6 +55,7 @@ pub struct Move {
 
 /// One change of the grouping.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct TimelineEvent {
     /// Its name, such as `e12`; numbers grow by one in a project.
     pub id: EventId,

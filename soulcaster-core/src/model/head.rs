@@ -10,6 +10,7 @@ use crate::port::store::Record;
 
 /// What the engine found out about a project's texts, frozen until the next full run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Calibration {
     /// What kind of text.
     pub regime: Regime,
@@ -29,6 +30,7 @@ pub struct Calibration {
 
 /// The head of a project.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Head {
     /// The project.
     pub project_id: ProjectId,

@@ -10,6 +10,7 @@ use crate::port::store::Record;
 
 /// How bad a report says it is. Ordered: `Critical` is the greatest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// For information.
@@ -44,6 +45,7 @@ impl Severity {
 
 /// How sure it is that a report comes from whom it says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AuthStrength {
     /// Not checked: a file, or a source opened by hand.
@@ -63,6 +65,8 @@ pub enum AuthStrength {
 /// assert_eq!(report.external_id.as_deref(), Some("42"));
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", schema(description = "A report as a source delivers it."))]
 #[serde(default)]
 pub struct Inbound {
     /// Where it comes from, such as `github` or `file`.
@@ -204,6 +208,7 @@ fn has_text(text: &str) -> bool {
 
 /// A report as it is kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct FeedbackItem {
     /// Its id here; see [`Inbound::feedback_id`].
     pub id: FeedbackId,

@@ -11,6 +11,7 @@ use crate::port::store::Record;
 
 /// What a key may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// Deliver reports, and nothing else.
@@ -55,6 +56,7 @@ impl FromStr for Scope {
 
 /// A key as it is kept: never the key itself, only its hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ApiKey {
     /// The public part, the letters between the underscores of the key.
     pub id: String,

@@ -14,6 +14,7 @@ use crate::secret::Secret;
 
 /// How a source proves where its reports come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Proof {
     /// The vendor signs each delivery.
@@ -216,6 +217,7 @@ impl StoredSecret {
 
 /// A source as it is shown: that it has secrets, and not which.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct SourceView {
     /// Its id, a part of the path that is delivered to.
     pub id: String,
@@ -241,6 +243,7 @@ pub struct SourceView {
 
 /// A secret as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct SecretView {
     /// What it is called by.
     pub id: String,

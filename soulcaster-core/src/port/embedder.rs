@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// Names a model and its version. Vectors of different ids are never compared.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(transparent)]
 pub struct EmbedderId(pub String);
 

@@ -24,6 +24,7 @@ pub struct Batch {
 
 /// A report that could not be read or kept.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Rejected {
     /// Which one: for a file the line, counted from 1; otherwise its place in the call, counted from 0.
     pub index: usize,
@@ -89,6 +90,7 @@ pub enum Decoded {
 
 /// Why an authentic delivery holds nothing to keep.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "reason")]
 #[non_exhaustive]
 pub enum Ignored {
