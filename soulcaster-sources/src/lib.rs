@@ -29,8 +29,6 @@
 //! to.
 
 pub mod alertmanager;
-#[cfg(test)]
-mod corpus;
 pub mod datadog;
 pub mod discord;
 pub mod email;
@@ -51,6 +49,7 @@ pub mod posthog;
 #[cfg(feature = "pull")]
 pub mod pull;
 pub mod sentry;
+mod settings;
 pub mod signature;
 pub mod slack;
 pub mod splunk;
@@ -63,4 +62,4 @@ pub mod zendesk;
 pub use sqlite::SqliteStore;
 
 #[cfg(test)]
-mod webhook_tests;
+mod tests;

@@ -26,8 +26,8 @@ use soulcaster_core::port::{Decoded, Delivery, Ignored, Webhook};
 use soulcaster_core::{Error, ErrorKind, Result, Secret};
 use subtle::{Choice, ConstantTimeEq};
 
-use crate::field;
 use crate::payload::{self, word};
+use crate::settings;
 use crate::signature::{self, Auth};
 
 mod alert;
@@ -72,20 +72,12 @@ impl std::fmt::Display for PathToken {
 }
 
 /// Which deliveries of Splunk are kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SplunkSettings {
-    /// Whether anything is kept.
-    pub enabled: bool,
     /// Names of saved searches, and of detectors or their rules; all without a list, none with an empty
     /// one.
     pub searches: Option<Vec<String>>,
-}
-
-impl Default for SplunkSettings {
-    fn default() -> Self {
-        Self { enabled: true, searches: None }
-    }
 }
 
 impl SplunkSettings {
@@ -94,7 +86,7 @@ impl SplunkSettings {
     /// # Errors
     /// `Invalid` for a blank search.
     pub fn check(&self) -> Result<()> {
-        field::check_names(self.searches.as_ref(), "splunk: searches")
+        settings::check_names("splunk", "searches", self.searches.as_deref().unwrap_or_default())
     }
 }
 
@@ -175,9 +167,6 @@ impl Webhook for SplunkWebhook {
 
     fn decode(&self, delivery: &Delivery, _: DateTime<Utc>) -> Result<Decoded> {
         let strength = self.verify(delivery)?;
-        if !self.settings.enabled {
-            return Ok(payload::filtered("enabled"));
-        }
         let Some(alert) = payload::read(&delivery.body)? else { return Ok(Decoded::Ignored(Ignored::Empty)) };
         let detector = ["incidentId", "detectorId", "detector"].iter().any(|name| alert.get(name).is_some());
         let observed = detector && alert.get("sid").is_none();

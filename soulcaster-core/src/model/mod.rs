@@ -8,6 +8,7 @@ pub mod head;
 pub mod item;
 pub mod key;
 pub mod vector;
+pub mod visible;
 
 pub use cluster::{Cluster, ClusterStatus, Cohesion, Lineage, Tightness};
 pub use constraint::{Constraint, ConstraintKind};
