@@ -15,7 +15,6 @@
 //! whatever arrives first. Alertmanager signs nothing: have `http_config` send a header secret.
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use soulcaster_core::Result;
 use soulcaster_core::model::{Inbound, Severity};
@@ -25,25 +24,10 @@ use crate::field;
 use crate::payload::{self, word};
 use crate::signature::Auth;
 
-/// Which deliveries of Alertmanager are kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct AlertmanagerSettings {
-    /// Whether anything is kept.
-    pub enabled: bool,
-}
-
-impl Default for AlertmanagerSettings {
-    fn default() -> Self {
-        Self { enabled: true }
-    }
-}
-
 /// Reads notifications of Prometheus Alertmanager.
 #[derive(Debug, Clone)]
 pub struct AlertmanagerWebhook {
     auth: Auth,
-    settings: AlertmanagerSettings,
 }
 
 impl AlertmanagerWebhook {
@@ -51,9 +35,9 @@ impl AlertmanagerWebhook {
     ///
     /// # Errors
     /// `Invalid` for a credential that cannot work.
-    pub fn new(auth: Auth, settings: AlertmanagerSettings) -> Result<Self> {
+    pub fn new(auth: Auth) -> Result<Self> {
         field::check_unsigned(&auth, "alertmanager")?;
-        Ok(Self { auth, settings })
+        Ok(Self { auth })
     }
 }
 
@@ -64,12 +48,9 @@ impl Webhook for AlertmanagerWebhook {
 
     fn decode(&self, delivery: &Delivery, _: DateTime<Utc>) -> Result<Decoded> {
         let strength = self.auth.verify(delivery, field::no_scheme)?;
-        if !self.settings.enabled {
-            return Ok(payload::filtered("enabled"));
-        }
         let Some(group) = payload::read(&delivery.body)? else { return Ok(Decoded::Ignored(Ignored::Empty)) };
         let alerts = alerts("alertmanager", &group)?;
-        field::reports(alerts, delivery, strength, || payload::slices(&delivery.body, "/alerts"))
+        payload::reports(alerts, delivery, strength, || payload::slices(&delivery.body, "/alerts"))
     }
 }
 

@@ -24,25 +24,18 @@ use soulcaster_core::port::{Decoded, Delivery, Ignored, Webhook};
 
 use crate::field;
 use crate::payload::{self, first_word};
+use crate::settings;
 use crate::signature::Auth;
 
 /// Most fields of a form.
 const MAX_FIELDS: usize = 100;
 
 /// Which deliveries of Datadog are kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DatadogSettings {
-    /// Whether anything is kept.
-    pub enabled: bool,
     /// Monitors by id or name, `*` for any run of letters; all without a list, none with an empty one.
     pub monitors: Option<Vec<String>>,
-}
-
-impl Default for DatadogSettings {
-    fn default() -> Self {
-        Self { enabled: true, monitors: None }
-    }
 }
 
 impl DatadogSettings {
@@ -51,7 +44,7 @@ impl DatadogSettings {
     /// # Errors
     /// `Invalid` for a blank monitor.
     pub fn check(&self) -> Result<()> {
-        field::check_names(self.monitors.as_ref(), "datadog: monitors")
+        settings::check_names("datadog", "monitors", self.monitors.as_deref().unwrap_or_default())
     }
 }
 
@@ -90,9 +83,6 @@ impl Webhook for DatadogWebhook {
 
     fn decode(&self, delivery: &Delivery, _: DateTime<Utc>) -> Result<Decoded> {
         let strength = self.auth.verify(delivery, field::no_scheme)?;
-        if !self.settings.enabled {
-            return Ok(payload::filtered("enabled"));
-        }
         let Some(event) = body(delivery)? else { return Ok(Decoded::Ignored(Ignored::Empty)) };
         if event.is_array() || event.get("data").is_some_and(|data| data.is_array() || data.is_object()) {
             return Ok(payload::not_a_report("answer of the API"));
@@ -111,13 +101,8 @@ fn body(delivery: &Delivery) -> Result<Option<Value>> {
     if !kind.get(..form.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(form)) {
         return payload::read(&delivery.body);
     }
-    let names = delivery.body.split(|b| *b == b'&').filter_map(|pair| pair.split(|b| *b == b'=').next());
-    let mut members = Map::new();
-    for name in names.take(MAX_FIELDS).filter_map(|name| std::str::from_utf8(name).ok()) {
-        if let Some(value) = payload::form_field(&delivery.body, name) {
-            members.insert(name.to_owned(), value.into());
-        }
-    }
+    let fields = payload::form_fields(&delivery.body, MAX_FIELDS);
+    let members: Map<String, Value> = fields.map(|(name, value)| (name, value.into())).collect();
     Ok((!members.is_empty()).then_some(Value::Object(members)))
 }
 

@@ -18,6 +18,7 @@ use soulcaster_core::port::{Decoded, Delivery, Ignored, Webhook};
 use soulcaster_core::{Error, ErrorKind, Result};
 
 use crate::payload;
+use crate::settings;
 use crate::signature::{self, Auth, TOLERANCE_SECONDS};
 
 const SIGNATURE: &str = "X-Signature-Ed25519";
@@ -45,14 +46,12 @@ impl Default for DiscordSettings {
 }
 
 impl DiscordSettings {
-    /// Checks that no channel is empty and that the tolerance is 1 second to 1 hour.
+    /// Checks that no channel is blank and that the tolerance is 1 second to 1 hour.
     ///
     /// # Errors
     /// `Invalid` naming the setting.
     pub fn check(&self) -> Result<()> {
-        if self.channels.iter().any(|channel| channel.trim().is_empty()) {
-            return Err(payload::invalid("discord: channels holds an empty entry"));
-        }
+        settings::check_names("discord", "channels", &self.channels)?;
         signature::check_tolerance("discord", self.tolerance_seconds)
     }
 }
@@ -75,7 +74,10 @@ impl DiscordWebhook {
         if let Auth::Signed { secrets } = &auth {
             let key = |text: &str| signature::hex(text).and_then(|bytes| signature::ed25519_key(&bytes));
             if secrets.iter().any(|secret| key(secret.expose().trim()).is_none()) {
-                return Err(payload::invalid("discord: secrets holds what is no Ed25519 public key in hex"));
+                return Err(settings::refused(
+                    "discord",
+                    "secrets holds what is no Ed25519 public key in hex",
+                ));
             }
         }
         Ok(Self { auth, settings })
@@ -140,9 +142,9 @@ impl DiscordWebhook {
         let kind = value.get("type").and_then(Value::as_i64);
         let interaction = value.get("token").is_some() && value.get("id").is_some();
         match kind {
-            Some(0) if !interaction => Ok(Read::Other(handshake(b""))),
+            Some(0) if !interaction => Ok(Read::Other(handshake(204, b""))),
             Some(1) if interaction || value.get("name").is_none() => {
-                Ok(Read::Other(handshake(b"{\"type\":1}")))
+                Ok(Read::Other(handshake(200, b"{\"type\":1}")))
             }
             Some(kind) => Ok(Read::Other(payload::unknown(&format!("type {kind}")))),
             None => Ok(Read::Other(payload::unknown(""))),
@@ -165,8 +167,8 @@ enum Read {
     Other(Decoded),
 }
 
-fn handshake(body: &[u8]) -> Decoded {
-    Decoded::Handshake { content_type: "application/json", body: body.to_vec() }
+fn handshake(status: u16, body: &[u8]) -> Decoded {
+    Decoded::Handshake { status, content_type: "application/json", body: body.to_vec() }
 }
 
 /// The content; without one the titles and descriptions of the embeds.

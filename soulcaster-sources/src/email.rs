@@ -17,7 +17,6 @@
 //! address.
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use soulcaster_core::Result;
 use soulcaster_core::model::Inbound;
@@ -30,25 +29,10 @@ mod inbound;
 mod mime;
 mod quote;
 
-/// Which deliveries of mail are kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct EmailSettings {
-    /// Whether anything is kept.
-    pub enabled: bool,
-}
-
-impl Default for EmailSettings {
-    fn default() -> Self {
-        Self { enabled: true }
-    }
-}
-
 /// Reads e-mail.
 #[derive(Debug, Clone)]
 pub struct EmailWebhook {
     auth: Auth,
-    settings: EmailSettings,
 }
 
 impl EmailWebhook {
@@ -56,9 +40,9 @@ impl EmailWebhook {
     ///
     /// # Errors
     /// `Invalid` for a credential that cannot work.
-    pub fn new(auth: Auth, settings: EmailSettings) -> Result<Self> {
+    pub fn new(auth: Auth) -> Result<Self> {
         field::check_unsigned(&auth, "email")?;
-        Ok(Self { auth, settings })
+        Ok(Self { auth })
     }
 }
 
@@ -83,9 +67,6 @@ impl Webhook for EmailWebhook {
 
     fn decode(&self, delivery: &Delivery, _: DateTime<Utc>) -> Result<Decoded> {
         let strength = self.auth.verify(delivery, field::no_scheme)?;
-        if !self.settings.enabled {
-            return Ok(payload::filtered("enabled"));
-        }
         if delivery.body.trim_ascii().is_empty() {
             return Ok(Decoded::Ignored(Ignored::Empty));
         }
@@ -99,7 +80,7 @@ impl Webhook for EmailWebhook {
         }
         let kept: Vec<bool> = automatic.iter().map(Option::is_none).collect();
         let items = mails.into_iter().zip(&kept).filter(|(_, kept)| **kept).map(|(mail, _)| mail.report());
-        field::reports(items.collect(), delivery, strength, || {
+        payload::reports(items.collect(), delivery, strength, || {
             let parts = payload::slices(&delivery.body, "/items")?;
             Some(parts.into_iter().zip(&kept).filter(|(_, kept)| **kept).map(|(part, _)| part).collect())
         })

@@ -2,8 +2,7 @@
 //!
 //! The default [`Mapping`] knows the usual names (`title`, `subject`, `description`, `severity`,
 //! `created_at`, …), so that most senders work as they are. A delivery is one report, or many where `items`
-//! points to a list or the body is one. Each of many keeps its own bytes of the delivery as its raw payload,
-//! one alone the whole body.
+//! points to a list or the body is one, or where it is JSON Lines: one object a line, blank lines passed over.
 //!
 //! A delivery without any text is ignored as empty; one of many without text refuses the delivery, since all
 //! of its reports are kept or none. A subscription confirmation of Amazon SNS is ignored: its link is never
@@ -11,11 +10,12 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use soulcaster_core::Result;
-use soulcaster_core::model::AuthStrength;
+use soulcaster_core::model::{AuthStrength, Inbound};
 use soulcaster_core::port::{Decoded, Delivery, Ignored, Webhook};
+use soulcaster_core::{Error, Result};
 
 use crate::payload;
+use crate::settings;
 use crate::signature::{self, Auth};
 
 mod mapping;
@@ -55,19 +55,50 @@ impl GenericWebhook {
     /// `Invalid` naming the setting that cannot work.
     pub fn new(name: impl Into<String>, auth: Auth, mapping: Mapping) -> Result<Self> {
         let name = name.into();
-        check_name(&name)?;
+        settings::check_source(&name)?;
         auth.check(&name)?;
         mapping.check(&name)?;
         Ok(Self { name, auth, mapping })
     }
+
+    fn many_lines(&self, lines: &[&[u8]], delivery: &Delivery, strength: AuthStrength) -> Result<Decoded> {
+        if lines.len() > MAX_LINES {
+            return Err(payload::invalid(format!("the body holds more than {MAX_LINES} lines")));
+        }
+        let mut items = Vec::with_capacity(lines.len());
+        for (index, line) in lines.iter().enumerate() {
+            let value = payload::read(line).map_err(|error| entry(index, &error))?.unwrap_or_default();
+            items.push(item(&self.mapping, &self.name, &value).map_err(|error| entry(index, &error))?);
+        }
+        payload::reports(items, delivery, strength, || Some(lines.to_vec()))
+    }
 }
 
-/// Checks the name that items carry as their source.
-pub(crate) fn check_name(name: &str) -> Result<()> {
-    if name.trim().is_empty() || name.len() > 128 || name.chars().any(char::is_control) {
-        return Err(payload::invalid("name of the source must be 1 to 128 bytes without control characters"));
+/// Most lines of a delivery.
+const MAX_LINES: usize = 10_000;
+
+/// The lines of a body that has one JSON object on its first line and more below, without blank ones.
+fn json_lines(body: &[u8]) -> Option<Vec<&[u8]>> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let mut lines = body.split(|b| *b == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+    let (first, second) = (lines.next()?, lines.next()?);
+    let whole = first.starts_with(b"{") && first.ends_with(b"}") && payload::read(first).is_ok();
+    whole.then(|| [first, second].into_iter().chain(lines).collect())
+}
+
+/// One report of many, which has to have text.
+fn item(mapping: &Mapping, source: &str, value: &Value) -> Result<Inbound> {
+    let item = mapping.item(source, value)?;
+    if item.has_text() {
+        Ok(item)
+    } else {
+        Err(payload::invalid("no text: title and body are missing or empty"))
     }
-    Ok(())
+}
+
+/// What is wrong with one report of many.
+fn entry(index: usize, error: &Error) -> Error {
+    payload::invalid(format!("entry {index}: {}", error.message()))
 }
 
 impl Webhook for GenericWebhook {
@@ -81,6 +112,11 @@ impl Webhook for GenericWebhook {
             let hex = signature::strip(header, "sha256=", SIGNATURE)?;
             signature::hmac_sha256_hex(secrets, &[&delivery.body], SIGNATURE, &[hex])
         })?;
+        if self.mapping.items.is_none()
+            && let Some(lines) = json_lines(&delivery.body)
+        {
+            return self.many_lines(&lines, delivery, strength);
+        }
         let Some(value) = payload::read(&delivery.body)? else { return Ok(Decoded::Ignored(Ignored::Empty)) };
         let kind = value.get("Type").and_then(Value::as_str);
         if let Some(kind @ ("SubscriptionConfirmation" | "UnsubscribeConfirmation")) = kind
@@ -116,22 +152,11 @@ pub(crate) fn decoded(
     let Some(Value::Array(list)) = list else {
         return Err(payload::invalid(format!("{pointer} is not a list")));
     };
-    let slices = payload::slices(&delivery.body, pointer).filter(|slices| slices.len() == list.len());
-    let mut items = Vec::with_capacity(list.len());
-    for (index, entry) in list.iter().enumerate() {
-        let place =
-            |error: soulcaster_core::Error| payload::invalid(format!("entry {index}: {}", error.message()));
-        let mut item = mapping.item(source, entry).map_err(place)?;
-        if !item.has_text() {
-            return Err(payload::invalid(format!(
-                "entry {index}: no text: title and body are missing or empty"
-            )));
-        }
-        item.auth_strength = strength;
-        item.raw_payload = Some(slices.as_ref().map_or(&delivery.body[..], |slices| slices[index]).to_vec());
-        items.push(item);
-    }
-    Ok(if items.is_empty() { Decoded::Ignored(Ignored::Empty) } else { Decoded::Reports(items) })
+    let items = list.iter().enumerate();
+    let items =
+        items.map(|(index, value)| item(mapping, source, value).map_err(|error| entry(index, &error)));
+    let items = items.collect::<Result<Vec<_>>>()?;
+    payload::reports(items, delivery, strength, || payload::slices(&delivery.body, pointer))
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ use soulcaster_core::model::{Inbound, Severity};
 use soulcaster_core::port::{Decoded, Delivery, Ignored, Webhook};
 
 use crate::payload;
+use crate::settings;
 use crate::signature::{self, Auth};
 
 mod alert;
@@ -87,7 +88,7 @@ impl GithubSettings {
         if self.repositories.iter().all(named) {
             return Ok(());
         }
-        Err(payload::invalid("github: repositories holds an entry that is not owner/name"))
+        Err(settings::refused("github", "repositories holds an entry that is not owner/name"))
     }
 }
 

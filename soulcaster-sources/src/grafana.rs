@@ -23,18 +23,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use soulcaster_core::model::{AuthStrength, Inbound, Severity};
 use soulcaster_core::port::{Decoded, Delivery, Ignored, Webhook};
-use soulcaster_core::{Error, Result, Secret};
+use soulcaster_core::{Result, Secret};
 
 use crate::payload::{self, word};
 use crate::signature::{self, Auth, TOLERANCE_SECONDS};
-use crate::{alertmanager, field};
+use crate::{alertmanager, field, settings};
 
 /// Which deliveries of Grafana are kept, and how they are signed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GrafanaSettings {
-    /// Whether anything is kept.
-    pub enabled: bool,
     /// The header of the signature.
     pub signature_header: String,
     /// The header of the signed timestamp, if the contact point has one.
@@ -46,7 +44,6 @@ pub struct GrafanaSettings {
 impl Default for GrafanaSettings {
     fn default() -> Self {
         Self {
-            enabled: true,
             signature_header: "X-Grafana-Alerting-Signature".into(),
             timestamp_header: None,
             tolerance_seconds: TOLERANCE_SECONDS,
@@ -58,15 +55,15 @@ impl GrafanaSettings {
     /// Checks the settings.
     ///
     /// # Errors
-    /// `Invalid` for a blank header or a tolerance under a second or over a day.
+    /// `Invalid` for a blank header or a tolerance that is not 1 second to 1 hour.
     pub fn check(&self) -> Result<()> {
         let headers = self.timestamp_header.iter().chain([&self.signature_header]);
         for header in headers {
             if header.is_empty() || !header.bytes().all(|b| b.is_ascii_graphic() && b != b':') {
-                return Err(Error::invalid("webhook.check", "grafana: a header is not a header name"));
+                return Err(settings::refused("grafana", &format!("{header:?} is not a header name")));
             }
         }
-        field::check_tolerance(self.tolerance_seconds, "grafana")
+        signature::check_tolerance("grafana", self.tolerance_seconds)
     }
 }
 
@@ -108,15 +105,12 @@ impl Webhook for GrafanaWebhook {
 
     fn decode(&self, delivery: &Delivery, now: DateTime<Utc>) -> Result<Decoded> {
         let strength = self.auth.verify(delivery, |secrets| self.signed(delivery, now, secrets))?;
-        if !self.settings.enabled {
-            return Ok(payload::filtered("enabled"));
-        }
         let Some(body) = payload::read(&delivery.body)? else { return Ok(Decoded::Ignored(Ignored::Empty)) };
         if body.get("alerts").is_none() && (body.get("ruleId").is_some() || body.get("ruleName").is_some()) {
             return Ok(payload::report(legacy(&body)?, delivery, strength));
         }
         let alerts = alertmanager::alerts("grafana", &body)?;
-        field::reports(alerts, delivery, strength, || payload::slices(&delivery.body, "/alerts"))
+        payload::reports(alerts, delivery, strength, || payload::slices(&delivery.body, "/alerts"))
     }
 }
 

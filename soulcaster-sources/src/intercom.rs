@@ -16,7 +16,6 @@
 //! A ticket is `ticket:{id}`, titled by `_default_title_`, with `_default_description_` as body.
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use soulcaster_core::Result;
 use soulcaster_core::model::{Inbound, Severity};
@@ -30,25 +29,10 @@ const SIGNATURE: &str = "X-Hub-Signature";
 /// Most parts of a conversation that are read.
 const MAX_PARTS: usize = 500;
 
-/// Which deliveries of Intercom are kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct IntercomSettings {
-    /// Whether anything is kept.
-    pub enabled: bool,
-}
-
-impl Default for IntercomSettings {
-    fn default() -> Self {
-        Self { enabled: true }
-    }
-}
-
 /// Reads deliveries of Intercom webhooks.
 #[derive(Debug, Clone)]
 pub struct IntercomWebhook {
     auth: Auth,
-    settings: IntercomSettings,
 }
 
 impl IntercomWebhook {
@@ -56,9 +40,9 @@ impl IntercomWebhook {
     ///
     /// # Errors
     /// `Invalid` for a credential that cannot work.
-    pub fn new(auth: Auth, settings: IntercomSettings) -> Result<Self> {
+    pub fn new(auth: Auth) -> Result<Self> {
         auth.check("intercom")?;
-        Ok(Self { auth, settings })
+        Ok(Self { auth })
     }
 }
 
@@ -73,9 +57,6 @@ impl Webhook for IntercomWebhook {
             let given = signature::strip(given, "sha1=", SIGNATURE)?;
             signature::hmac_sha1_hex(secrets, &[&delivery.body], SIGNATURE, &[given])
         })?;
-        if !self.settings.enabled {
-            return Ok(payload::filtered("enabled"));
-        }
         let Some(event) = payload::read(&delivery.body)? else { return Ok(Decoded::Ignored(Ignored::Empty)) };
         let Some(topic) = word(&event, "/topic") else {
             return Ok(match word(&event, "/type") {

@@ -30,8 +30,6 @@
 //! to.
 
 pub mod alertmanager;
-#[cfg(test)]
-mod corpus;
 pub mod datadog;
 pub mod discord;
 pub mod email;
@@ -52,6 +50,7 @@ pub mod posthog;
 #[cfg(feature = "pull")]
 pub mod pull;
 pub mod sentry;
+mod settings;
 pub mod signature;
 pub mod slack;
 pub mod splunk;
@@ -64,4 +63,4 @@ pub mod zendesk;
 pub use sqlite::{Arrival, Inbox, SqliteStore};
 
 #[cfg(test)]
-mod webhook_tests;
+mod tests;

@@ -11,7 +11,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use soulcaster_core::model::{Inbound, Severity};
-use soulcaster_core::port::{Decoded, Delivery, Ignored, Webhook};
+use soulcaster_core::port::{Decoded, Delivery, Webhook};
 use soulcaster_core::{Error, ErrorKind, Result};
 
 use crate::payload;
@@ -69,28 +69,20 @@ impl Webhook for ManualWebhook {
             Value::Object(object) => match object.get("items") {
                 Some(Value::Array(list)) => ("/items", list.as_slice()),
                 _ => {
-                    let mut item = report(object)?;
-                    item.auth_strength = strength;
-                    item.raw_payload = Some(delivery.body.clone());
-                    return Ok(Decoded::Reports(vec![item]));
+                    return Ok(payload::report(report(object)?, delivery, strength));
                 }
             },
             _ => return Err(payload::invalid("the body is neither an object nor a list")),
         };
-        let slices = payload::slices(&delivery.body, pointer).filter(|slices| slices.len() == list.len());
         let mut items = Vec::with_capacity(list.len());
         for (index, entry) in list.iter().enumerate() {
             let Some(object) = entry.as_object() else {
                 return Err(payload::invalid(format!("entry {index} is not an object")));
             };
-            let mut item =
-                report(object).map_err(|e| payload::invalid(format!("entry {index}: {}", e.message())))?;
-            item.auth_strength = strength;
-            item.raw_payload =
-                Some(slices.as_ref().map_or(&delivery.body[..], |slices| slices[index]).to_vec());
-            items.push(item);
+            let item = report(object);
+            items.push(item.map_err(|e| payload::invalid(format!("entry {index}: {}", e.message())))?);
         }
-        Ok(if items.is_empty() { Decoded::Ignored(Ignored::Empty) } else { Decoded::Reports(items) })
+        payload::reports(items, delivery, strength, || payload::slices(&delivery.body, pointer))
     }
 }
 

@@ -18,15 +18,18 @@ use chrono::{DateTime, Datelike, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+use soulcaster_core::Result;
 use soulcaster_core::model::{Inbound, Severity};
 use soulcaster_core::port::{Decoded, Delivery, Ignored, Webhook};
-use soulcaster_core::{Error, Result};
 
-use crate::field;
 use crate::payload::{self, word};
 use crate::signature::Auth;
+use crate::{field, settings};
 
 mod wire;
+
+const JSON: &str = "application/json";
+const PROTOBUF: &str = "application/x-protobuf";
 
 /// Deepest nesting of a value.
 const MAX_DEPTH: usize = 32;
@@ -35,15 +38,13 @@ const MAX_DEPTH: usize = 32;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct OtlpSettings {
-    /// Whether anything is kept.
-    pub enabled: bool,
     /// The least severity number of a record without an exception: 13 is a warning, 17 an error.
     pub min_severity: u8,
 }
 
 impl Default for OtlpSettings {
     fn default() -> Self {
-        Self { enabled: true, min_severity: 13 }
+        Self { min_severity: 13 }
     }
 }
 
@@ -56,8 +57,7 @@ impl OtlpSettings {
         if (1..=24).contains(&self.min_severity) {
             return Ok(());
         }
-        let message = format!("otlp: min_severity must be 1 to 24, not {}", self.min_severity);
-        Err(Error::invalid("webhook.check", message))
+        Err(settings::refused("otlp", &format!("min_severity must be 1 to 24, not {}", self.min_severity)))
     }
 }
 
@@ -87,9 +87,6 @@ impl Webhook for OtlpWebhook {
 
     fn decode(&self, delivery: &Delivery, _: DateTime<Utc>) -> Result<Decoded> {
         let strength = self.auth.verify(delivery, field::no_scheme)?;
-        if !self.settings.enabled {
-            return Ok(payload::filtered("enabled"));
-        }
         let path = delivery.path.split('?').next().unwrap_or_default().trim_end_matches('/');
         for other in ["metrics", "traces", "profiles"] {
             if path.rsplit('/').next() == Some(other) {
@@ -130,7 +127,7 @@ impl Webhook for OtlpWebhook {
             return Ok(payload::filtered("min_severity"));
         }
         let (places, items): (Vec<usize>, Vec<Inbound>) = kept.into_iter().unzip();
-        field::reports(items, delivery, strength, || {
+        payload::reports(items, delivery, strength, || {
             let all = match raws {
                 Some(raws) => raws,
                 None => parts(&delivery.body)?,
@@ -150,10 +147,29 @@ impl OtlpWebhook {
     }
 }
 
+/// The body that an accepted or ignored export is answered with (status 200), and its media type: an
+/// `ExportLogsServiceResponse` without complaints in the encoding of the request, of which `content_type` is the
+/// header. An export of metrics or traces is answered in the same way.
+///
+/// ```
+/// use soulcaster_sources::otlp::answer;
+/// assert_eq!(answer("application/json; charset=utf-8"), ("application/json", b"{}".to_vec()));
+/// assert_eq!(answer("application/x-protobuf"), ("application/x-protobuf", Vec::new()));
+/// ```
+#[must_use]
+pub fn answer(content_type: &str) -> (&'static str, Vec<u8>) {
+    // A message all of whose fields are absent has no bytes.
+    if is_of(content_type, PROTOBUF) { (PROTOBUF, Vec::new()) } else { (JSON, b"{}".to_vec()) }
+}
+
+fn is_of(content_type: &str, kind: &str) -> bool {
+    content_type.split(';').next().is_some_and(|given| given.trim().eq_ignore_ascii_case(kind))
+}
+
 fn is_protobuf(delivery: &Delivery) -> bool {
-    match delivery.header("content-type").map(str::trim) {
-        Some(kind) if kind.starts_with("application/x-protobuf") => true,
-        Some(kind) if kind.starts_with("application/json") => false,
+    match delivery.header("content-type") {
+        Some(kind) if is_of(kind, PROTOBUF) => true,
+        Some(kind) if is_of(kind, JSON) => false,
         _ => !matches!(delivery.body.trim_ascii_start().first(), None | Some(b'{' | b'[' | 0xef)),
     }
 }
@@ -337,4 +353,4 @@ fn parts(body: &[u8]) -> Option<Vec<&[u8]>> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -6,11 +6,10 @@
 //!   U+FFFD; a byte order mark is skipped.
 //! - Accessors take a JSON pointer and give nothing for what is missing or of another type.
 //! - Text loses NUL and the other control characters (line breaks and tabs stay in bodies, become blanks in
-//!   titles) and is cut at 256 KiB with a mark. What was sent stays as it was in `raw_payload`.
+//!   titles) and is cut at 256 KiB with a mark. What was sent stays as it was in `raw_payload`; [`raw`] has the rule.
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
-use soulcaster_core::model::{AuthStrength, Inbound};
 use soulcaster_core::port::{Decoded, Delivery, Ignored};
 use soulcaster_core::{Error, ErrorKind, Result};
 
@@ -18,9 +17,11 @@ use crate::time as clock;
 
 mod bounded;
 mod form;
+mod raw;
 mod slices;
 
-pub(crate) use form::field as form_field;
+pub(crate) use form::{field as form_field, fields as form_fields};
+pub(crate) use raw::{report, reports};
 pub(crate) use slices::slices;
 
 /// Longest body that any source reads.
@@ -218,16 +219,6 @@ pub(crate) fn not_a_report(what: &str) -> Decoded {
 /// What the settings leave out.
 pub(crate) fn filtered(setting: &str) -> Decoded {
     Decoded::Ignored(Ignored::Filtered { setting: setting.to_owned() })
-}
-
-/// The one report of a delivery, with its bytes; nothing when it holds no text.
-pub(crate) fn report(mut item: Inbound, delivery: &Delivery, strength: AuthStrength) -> Decoded {
-    if !item.has_text() {
-        return Decoded::Ignored(Ignored::Empty);
-    }
-    item.auth_strength = strength;
-    item.raw_payload = Some(delivery.body.clone());
-    Decoded::Reports(vec![item])
 }
 
 #[cfg(test)]

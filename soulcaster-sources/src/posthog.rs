@@ -25,6 +25,7 @@ use soulcaster_core::port::{Decoded, Delivery, Ignored, Webhook};
 
 use crate::field;
 use crate::payload::{self, first_word, word};
+use crate::settings;
 use crate::signature::Auth;
 
 /// Most exceptions of a chain, and frames of each, that go into a body.
@@ -34,20 +35,12 @@ const MAX_FRAMES: usize = 50;
 const MAX_ANSWERS: usize = 100;
 
 /// Which deliveries of PostHog are kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PosthogSettings {
-    /// Whether anything is kept.
-    pub enabled: bool,
     /// Names of events, such as `$exception`; all without a list, none with an empty one. An old action
     /// webhook names no event and counts as `action`.
     pub event_types: Option<Vec<String>>,
-}
-
-impl Default for PosthogSettings {
-    fn default() -> Self {
-        Self { enabled: true, event_types: None }
-    }
 }
 
 impl PosthogSettings {
@@ -56,7 +49,7 @@ impl PosthogSettings {
     /// # Errors
     /// `Invalid` for a blank name.
     pub fn check(&self) -> Result<()> {
-        field::check_names(self.event_types.as_ref(), "posthog: event_types")
+        settings::check_names("posthog", "event_types", self.event_types.as_deref().unwrap_or_default())
     }
 }
 
@@ -86,9 +79,6 @@ impl Webhook for PosthogWebhook {
 
     fn decode(&self, delivery: &Delivery, _: DateTime<Utc>) -> Result<Decoded> {
         let strength = self.auth.verify(delivery, field::no_scheme)?;
-        if !self.settings.enabled {
-            return Ok(payload::filtered("enabled"));
-        }
         let Some(body) = payload::read(&delivery.body)? else { return Ok(Decoded::Ignored(Ignored::Empty)) };
         let found = ["/event", "/data", ""].iter().filter_map(|pointer| body.pointer(pointer));
         let event = found.into_iter().find(|value| value.get("event").is_some_and(Value::is_string));

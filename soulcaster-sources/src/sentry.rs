@@ -28,6 +28,7 @@ use soulcaster_core::model::{Inbound, Severity};
 use soulcaster_core::port::{Decoded, Delivery, Ignored, Webhook};
 
 use crate::payload;
+use crate::settings;
 use crate::signature::{self, Auth, TOLERANCE_SECONDS};
 
 mod event;
@@ -47,17 +48,13 @@ pub struct SentrySettings {
 }
 
 impl SentrySettings {
-    /// Checks that no entry is empty.
+    /// Checks that no entry is blank.
     ///
     /// # Errors
     /// `Invalid` naming the setting.
     pub fn check(&self) -> Result<()> {
-        for (name, list) in [("environments", &self.environments), ("levels", &self.levels)] {
-            if list.iter().any(|entry| entry.trim().is_empty()) {
-                return Err(payload::invalid(format!("sentry: {name} holds an empty entry")));
-            }
-        }
-        Ok(())
+        settings::check_names("sentry", "environments", &self.environments)?;
+        settings::check_names("sentry", "levels", &self.levels)
     }
 }
 
@@ -174,7 +171,7 @@ fn resource_of(value: &Value) -> &'static str {
 fn sent(delivery: &Delivery, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let text = delivery.header("Sentry-Hook-Timestamp")?;
     let sent = crate::time::read(&Value::from(text)).ok()?;
-    (sent <= now + TimeDelta::seconds(TOLERANCE_SECONDS)).then_some(sent)
+    (sent - now <= TimeDelta::seconds(TOLERANCE_SECONDS)).then_some(sent)
 }
 
 /// Orders the versions of a thing: by the latest time known, a settled one after an open one.

@@ -17,6 +17,7 @@ use soulcaster_core::model::Inbound;
 use soulcaster_core::port::{Decoded, Delivery, Ignored, Webhook};
 
 use crate::payload;
+use crate::settings;
 use crate::signature::{self, Auth, TOLERANCE_SECONDS};
 
 mod blocks;
@@ -46,14 +47,12 @@ impl Default for SlackSettings {
 }
 
 impl SlackSettings {
-    /// Checks that no channel is empty and that the tolerance is 1 second to 1 hour.
+    /// Checks that no channel is blank and that the tolerance is 1 second to 1 hour.
     ///
     /// # Errors
     /// `Invalid` naming the setting.
     pub fn check(&self) -> Result<()> {
-        if self.channels.iter().any(|channel| channel.trim().is_empty()) {
-            return Err(payload::invalid("slack: channels holds an empty entry"));
-        }
+        settings::check_names("slack", "channels", &self.channels)?;
         signature::check_tolerance("slack", self.tolerance_seconds)
     }
 }
@@ -137,7 +136,7 @@ fn challenge(value: &Value) -> Result<Decoded> {
     if text.is_empty() || text.len() > MAX_CHALLENGE || !text.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(payload::invalid("/challenge is not a challenge"));
     }
-    Ok(Decoded::Handshake { content_type: "text/plain", body: text.as_bytes().to_vec() })
+    Ok(Decoded::Handshake { status: 200, content_type: "text/plain", body: text.as_bytes().to_vec() })
 }
 
 /// What an event is.

@@ -24,8 +24,8 @@ use soulcaster_core::Result;
 use soulcaster_core::model::AuthStrength;
 use soulcaster_core::port::{Decoded, Delivery, Ignored, Webhook};
 
-use crate::field;
 use crate::payload::{self, word};
+use crate::settings;
 use crate::signature::{self, Auth};
 
 mod alert;
@@ -34,20 +34,12 @@ mod observability;
 const SIGNATURE: &str = "X-SFX-Signature";
 
 /// Which deliveries of Splunk are kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SplunkSettings {
-    /// Whether anything is kept.
-    pub enabled: bool,
     /// Names of saved searches, and of detectors or their rules; all without a list, none with an empty
     /// one.
     pub searches: Option<Vec<String>>,
-}
-
-impl Default for SplunkSettings {
-    fn default() -> Self {
-        Self { enabled: true, searches: None }
-    }
 }
 
 impl SplunkSettings {
@@ -56,7 +48,7 @@ impl SplunkSettings {
     /// # Errors
     /// `Invalid` for a blank search.
     pub fn check(&self) -> Result<()> {
-        field::check_names(self.searches.as_ref(), "splunk: searches")
+        settings::check_names("splunk", "searches", self.searches.as_deref().unwrap_or_default())
     }
 }
 
@@ -94,9 +86,6 @@ impl Webhook for SplunkWebhook {
 
     fn decode(&self, delivery: &Delivery, _: DateTime<Utc>) -> Result<Decoded> {
         let strength = self.verify(delivery)?;
-        if !self.settings.enabled {
-            return Ok(payload::filtered("enabled"));
-        }
         let Some(alert) = payload::read(&delivery.body)? else { return Ok(Decoded::Ignored(Ignored::Empty)) };
         let detector = ["incidentId", "detectorId", "detector"].iter().any(|name| alert.get(name).is_some());
         let observed = detector && alert.get("sid").is_none();

@@ -17,6 +17,7 @@ use soulcaster_core::{Error, Result, Secret};
 
 use crate::generic::{self, Mapping};
 use crate::payload;
+use crate::settings;
 use crate::signature::{self, Auth, TOLERANCE_SECONDS};
 
 /// Most signatures that one header may list.
@@ -38,14 +39,14 @@ impl StandardWebhook {
     /// `Invalid` naming the setting that cannot work, such as a secret of another form.
     pub fn new(name: impl Into<String>, auth: Auth, mapping: Mapping) -> Result<Self> {
         let name = name.into();
-        generic::check_name(&name)?;
+        settings::check_source(&name)?;
         auth.check(&name)?;
         mapping.check(&name)?;
         if let Auth::Signed { secrets } = &auth
             && secrets.iter().any(|secret| key(secret).is_none())
         {
             let form = "whsec_ with 24 to 64 bytes in base64, or whpk_ with an Ed25519 key in base64";
-            return Err(payload::invalid(format!("{name}: secrets holds one that is not {form}")));
+            return Err(settings::refused(&name, &format!("secrets holds one that is not {form}")));
         }
         Ok(Self { name, auth, mapping, tolerance: TimeDelta::seconds(TOLERANCE_SECONDS) })
     }

@@ -28,6 +28,7 @@ use soulcaster_core::{Error, Result, Secret};
 
 use crate::field;
 use crate::payload::{self, word};
+use crate::settings;
 use crate::signature::{self, Auth, TOLERANCE_SECONDS};
 
 const SIGNATURE: &str = "X-Zendesk-Webhook-Signature";
@@ -38,8 +39,6 @@ const TICKET: &str = "zen:event-type:ticket.";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ZendeskSettings {
-    /// Whether anything is kept.
-    pub enabled: bool,
     /// The address of the account, such as `https://acme.zendesk.com`; events do not name it.
     pub base_url: Option<String>,
     /// How far the signed timestamp may lie from now, in seconds.
@@ -48,7 +47,7 @@ pub struct ZendeskSettings {
 
 impl Default for ZendeskSettings {
     fn default() -> Self {
-        Self { enabled: true, base_url: None, tolerance_seconds: TOLERANCE_SECONDS }
+        Self { base_url: None, tolerance_seconds: TOLERANCE_SECONDS }
     }
 }
 
@@ -56,14 +55,14 @@ impl ZendeskSettings {
     /// Checks the settings.
     ///
     /// # Errors
-    /// `Invalid` for an address that is no web address, or a tolerance under a second or over a day.
+    /// `Invalid` for an address that is no web address, or a tolerance that is not 1 second to 1 hour.
     pub fn check(&self) -> Result<()> {
         if let Some(base) = &self.base_url
             && payload::url(&Value::String(base.clone()), "").is_none()
         {
-            return Err(Error::invalid("webhook.check", "zendesk: base_url is not a web address"));
+            return Err(settings::refused("zendesk", "base_url is not a web address"));
         }
-        field::check_tolerance(self.tolerance_seconds, "zendesk")
+        signature::check_tolerance("zendesk", self.tolerance_seconds)
     }
 }
 
@@ -102,9 +101,6 @@ impl Webhook for ZendeskWebhook {
 
     fn decode(&self, delivery: &Delivery, now: DateTime<Utc>) -> Result<Decoded> {
         let strength = self.auth.verify(delivery, |secrets| self.signed(delivery, now, secrets))?;
-        if !self.settings.enabled {
-            return Ok(payload::filtered("enabled"));
-        }
         let Some(event) = payload::read(&delivery.body)? else { return Ok(Decoded::Ignored(Ignored::Empty)) };
         let Some(kind) = word(&event, "/type").filter(|kind| kind.starts_with("zen:")) else {
             return Ok(payload::report(trigger(&event)?, delivery, strength));

@@ -2,31 +2,29 @@
 
 use chrono::{DateTime, Utc};
 use console::{measure_text_width, style, truncate_str};
+use soulcaster_core::model::visible::{is_invisible, turns_direction};
 
 /// `text` on one line, with nothing in it that a terminal would obey or that would run into its neighbours:
-/// reports come from strangers.
+/// reports come from strangers. What nobody sees is left out but for joiners and forms, which letters need.
 pub(crate) fn plain(text: &str) -> String {
     /// More marks than any script puts on one letter.
     const MARKS: usize = 4;
     let mut marks = 0;
+    let shapes = |c: char| matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}');
     text.chars()
+        .filter(|c| !is_invisible(*c) || turns_direction(*c) || shapes(*c))
         .filter(|c| {
             let is_mark =
                 !c.is_ascii() && !c.is_control() && measure_text_width(c.encode_utf8(&mut [0; 4])) == 0;
             marks = if is_mark { marks + 1 } else { 0 };
-            marks <= MARKS || is_direction(*c)
+            marks <= MARKS || turns_direction(*c)
         })
         .map(|c| match c {
             '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' => ' ',
-            c if c.is_control() || is_direction(c) => '\u{fffd}',
+            c if c.is_control() || turns_direction(c) => '\u{fffd}',
             c => c,
         })
         .collect()
-}
-
-/// Marks that turn the direction of text, and so can make it read as something else.
-fn is_direction(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{061c}')
 }
 
 /// `12345` as `12,345`.
@@ -120,6 +118,7 @@ mod tests {
     #[test]
     fn a_report_cannot_steer_the_terminal() {
         assert_eq!(plain(&format!("a{}b", "\u{301}".repeat(50))), format!("a{}b", "\u{301}".repeat(4)));
+        assert_eq!(plain("a\u{200b}b\u{e0041}c\u{feff}\u{2764}\u{fe0f}"), "abc\u{2764}\u{fe0f}");
         assert_eq!(plain("a\x1b[2Jb\nc\u{202e}d\u{9b}e"), "a\u{fffd}[2Jb c\u{fffd}d\u{fffd}e");
     }
 

@@ -114,7 +114,8 @@ impl Soulcaster {
     pub async fn clusters(&self, project: &ProjectId, query: &ClusterQuery) -> Result<ClusterPage> {
         if query.is_plain() {
             let (limit, after) = (query.limit, query.after.clone());
-            let groups = Query { order: Order::Sort, limit, after, ..Query::all::<Cluster>() }.with("kind", "group");
+            let groups =
+                Query { order: Order::Sort, limit, after, ..Query::all::<Cluster>() }.with("kind", "group");
             let total = self.store.count(project, &groups).await?;
             let page = self.store.list(project, &groups).await?;
             let clusters = page.records.into_iter().map(Stored::decode).collect::<Result<_>>()?;
@@ -152,7 +153,10 @@ impl Soulcaster {
         for _ in 0..TRIES {
             let found = self.store.read::<Cluster>(project, id.as_str()).await?;
             let Some((mut cluster, version)) = found.filter(|(cluster, _)| !cluster.is_retired()) else {
-                return Err(Error::not_found("clusters.edit", format!("no cluster {id} in project {project}")));
+                return Err(Error::not_found(
+                    "clusters.edit",
+                    format!("no cluster {id} in project {project}"),
+                ));
             };
             cluster.status = change.status.unwrap_or(cluster.status);
             if let Some(summary) = &change.summary {
@@ -179,7 +183,10 @@ impl Soulcaster {
         limit: usize,
     ) -> Result<Vec<TimelineEvent>> {
         if self.store.read::<Cluster>(project, id.as_str()).await?.is_none() {
-            return Err(Error::not_found("clusters.timeline", format!("no cluster {id} in project {project}")));
+            return Err(Error::not_found(
+                "clusters.timeline",
+                format!("no cluster {id} in project {project}"),
+            ));
         }
         let mut events = self.timeline(project, 0).await?;
         events.retain(|event| event.clusters.contains(id));

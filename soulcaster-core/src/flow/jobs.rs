@@ -39,7 +39,11 @@ impl Soulcaster {
     ///
     /// # Errors
     /// Those of [`Soulcaster::group`]; the job is written down as failed where the store still takes it.
-    pub async fn run_job(&self, mut job: ClusterJob, now: impl Fn() -> DateTime<Utc> + Send + Sync) -> Result<ClusterJob> {
+    pub async fn run_job(
+        &self,
+        mut job: ClusterJob,
+        now: impl Fn() -> DateTime<Utc> + Send + Sync,
+    ) -> Result<ClusterJob> {
         job.status = JobStatus::Running;
         job.started_at = Some(now());
         self.note_job(&job).await?;
@@ -69,9 +73,9 @@ impl Soulcaster {
     /// `NotFound`, and those of the store.
     pub async fn job(&self, project: &ProjectId, id: &str) -> Result<ClusterJob> {
         let found = self.store.read::<ClusterJob>(project, id).await?;
-        found.map(|(job, _)| job).ok_or_else(|| {
-            Error::not_found("jobs.show", format!("no job {id:?} in project {project}"))
-        })
+        found
+            .map(|(job, _)| job)
+            .ok_or_else(|| Error::not_found("jobs.show", format!("no job {id:?} in project {project}")))
     }
 
     /// Jobs of the project, latest first, at most `limit` (0 for all).

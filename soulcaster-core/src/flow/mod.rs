@@ -34,9 +34,7 @@ pub use ingest::IngestReport;
 pub use keys::Credential;
 pub use portable::ImportReport;
 pub use pull::PullReport;
-pub use query::{
-    ClusterDetail, Explanation, ItemPage, ItemQuery, Named, PlacedItem,
-};
+pub use query::{ClusterDetail, Explanation, ItemPage, ItemQuery, Named, PlacedItem};
 pub use quota::QuotaState;
 pub use search::Found;
 pub use sources::{NewSource, SourceChange};

@@ -3,13 +3,16 @@
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
+use crate::model::visible::is_invisible;
+
 /// Longest word, in characters; of a longer one the beginning counts.
 const MAX_WORD: usize = 64;
 
 /// The words of `text`, lower-cased and without accents, a blank between two.
 ///
 /// A word is a run of letters, digits and marks. Case is folded fully (`STRASSE` is `straße`), compatible
-/// forms are one (`ﬁ` is `fi`). No other character survives, so a query has no operators.
+/// forms are one (`ﬁ` is `fi`). What nobody sees is passed over, also within a word. No other character
+/// survives, so a query has no operators.
 ///
 /// ```
 /// use soulcaster_core::memory::text::fold;
@@ -38,7 +41,7 @@ pub fn fold(text: &str) -> String {
     if text.is_ascii() {
         text.chars().for_each(|c| push(c, c.is_ascii_alphanumeric()));
     } else {
-        for c in text.nfkd().filter(|c| !('\u{300}'..='\u{36f}').contains(c)) {
+        for c in text.nfkd().filter(|c| !('\u{300}'..='\u{36f}').contains(c) && !is_invisible(*c)) {
             push(c, c.is_alphanumeric() || is_combining_mark(c));
         }
     }
@@ -122,6 +125,7 @@ mod tests {
             (" \u{0}--!! ", ""),
             ("a\u{0}b", "a b"),
             ("日本語", "日本語"),
+            ("pass\u{200b}wo\u{202e}rd \u{2764}\u{fe0f} hi\u{e0041}", "password hi"),
         ] {
             assert_eq!(fold(text), folded, "{text:?}");
             assert_eq!(fold(folded), folded, "folding again changes {text:?}");

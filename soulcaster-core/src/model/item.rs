@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 use crate::id::{FeedbackId, ProjectId, digest};
+use crate::model::visible::{has_text, visible};
 use crate::port::store::Record;
 
 /// How bad a report says it is. Ordered: `Critical` is the greatest.
@@ -196,16 +197,6 @@ impl Inbound {
     }
 }
 
-fn has_text(text: &str) -> bool {
-    let is_nothing = |c: char| {
-        c.is_whitespace()
-            || c.is_control()
-            || matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
-            || matches!(c, '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}')
-    };
-    !text.chars().all(is_nothing)
-}
-
 /// A report as it is kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
@@ -316,7 +307,7 @@ impl FeedbackItem {
         self.occurred_at.unwrap_or(self.received_at)
     }
 
-    /// The text that is compared: title, line break, body; either alone when the other is empty.
+    /// The text that is compared; see [`text_of`].
     #[must_use]
     pub fn text(&self) -> String {
         text_of(&self.title, &self.body)
@@ -324,12 +315,14 @@ impl FeedbackItem {
 }
 
 /// Title, line break, the first 1,000 characters of the body; one alone when the other is empty or the same.
+///
+/// What nobody sees is left out ([`visible`]), so that it neither parts nor joins reports.
 #[must_use]
 pub fn text_of(title: &str, body: &str) -> String {
-    let (title, body) = (title.trim(), body.trim());
-    let body = body.char_indices().nth(1000).map_or(body, |(end, _)| &body[..end]);
+    let (title, body) = (visible(title), visible(body));
+    let body = body.char_indices().nth(1000).map_or(&*body, |(end, _)| &body[..end]);
     match (title.is_empty(), body.is_empty() || body == title) {
-        (_, true) => title.to_owned(),
+        (_, true) => title.into_owned(),
         (true, false) => body.to_owned(),
         (false, false) => format!("{title}\n{body}"),
     }

@@ -12,6 +12,7 @@ pub mod key;
 pub mod pull;
 pub mod source;
 pub mod vector;
+pub mod visible;
 
 pub use account::{FixSuccess, Limits, ProjectInfo, Usage, User};
 pub use cluster::{Cluster, ClusterStatus, Cohesion, Lineage, Tightness};

@@ -81,6 +81,8 @@ pub enum Decoded {
     Ignored(Ignored),
     /// The sender wants this answered before it delivers, such as a challenge echoed.
     Handshake {
+        /// The HTTP status of the answer: 200, or 204 where there is nothing to say.
+        status: u16,
         /// The media type of the answer.
         content_type: &'static str,
         /// The answer.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::corpus::{at, delivery, fixture, header_secret_guards, now, report, shown};
+use crate::fixture::{at, bytes, lines, now, report, sent};
 use proptest::prelude::{prop_assert, prop_assert_eq};
 
 fn open(settings: DatadogSettings) -> DatadogWebhook {
@@ -12,9 +12,9 @@ fn read(body: impl Into<Vec<u8>>) -> Inbound {
 
 #[test]
 fn the_default_template_is_mapped() {
-    let report = read(fixture("datadog/webhook.default-template.json"));
+    let report = read(bytes("datadog/webhook.default-template.json"));
     assert_eq!(
-        shown(&report),
+        lines(&report),
         "id: 7900000000000000001\n\
          title: [Triggered on {service:checkout}] Checkout error rate is high\n\
          body: @webhook-triage Error rate of checkout is above 5 % for 10 minutes.⏎⏎\
@@ -27,9 +27,9 @@ fn the_default_template_is_mapped() {
 
 #[test]
 fn a_template_of_ones_own_is_mapped_and_unexpanded_variables_are_absent() {
-    let report = read(fixture("datadog/webhook.custom-template.json"));
+    let report = read(bytes("datadog/webhook.custom-template.json"));
     assert_eq!(
-        shown(&report),
+        lines(&report),
         "id: 0c7f3b1e5a9d4f60\n\
          title: [Recovered on {service:checkout}] Checkout error rate is high\n\
          body: Error rate of checkout was above 5 % at least once during the last 10m\n\
@@ -44,9 +44,9 @@ fn a_template_of_ones_own_is_mapped_and_unexpanded_variables_are_absent() {
 
 #[test]
 fn a_payload_without_times_and_ids_of_events_is_mapped() {
-    let report = read(fixture("datadog/keep.mq_consumer_struggling.json"));
+    let report = read(bytes("datadog/keep.mq_consumer_struggling.json"));
     assert_eq!(
-        shown(&report),
+        lines(&report),
         "id: monitor:1234567891\n\
          title: MQ Consumer Is Struggling\n\
          body: MQ Consumer is processing less than 10 messages per second on {{host.name}}.\n\
@@ -73,12 +73,12 @@ fn a_form_says_the_same_as_json() {
     let body =
         "title=%5BTriggered%5D+CPU+100%25&body=%25%25%25%0Ahot%0A%25%25%25&id=7&tags=a%2Cb&alert_type=error";
     let headers = vec![("Content-Type".into(), "application/x-www-form-urlencoded; charset=utf-8".into())];
-    let form = Delivery { headers, ..delivery(body) };
+    let form = Delivery { headers, ..sent(body) };
     let Ok(Decoded::Reports(reports)) = open(DatadogSettings::default()).decode(&form, now()) else {
         panic!("not read")
     };
     assert_eq!(
-        shown(&reports[0]),
+        lines(&reports[0]),
         "id: 7\ntitle: [Triggered] CPU 100%\nbody: hot\ntime: - -\nseverity: High\n\
          tags: a | b\nurl: -\nauthor: -\nstatus: firing"
     );
@@ -100,11 +100,11 @@ fn severities_are_priorities_first() {
 
 #[test]
 fn monitors_are_kept_by_id_name_or_pattern() {
-    let body = fixture("datadog/webhook.custom-template.json");
+    let body = bytes("datadog/webhook.custom-template.json");
     let keeps = |monitors: Option<&[&str]>| {
         let monitors = monitors.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
-        let source = open(DatadogSettings { monitors, ..DatadogSettings::default() });
-        match source.decode(&delivery(body.clone()), now()).unwrap() {
+        let source = open(DatadogSettings { monitors });
+        match source.decode(&sent(body.clone()), now()).unwrap() {
             Decoded::Reports(_) => true,
             other => {
                 assert_eq!(other, payload::filtered("monitors"));
@@ -119,26 +119,18 @@ fn monitors_are_kept_by_id_name_or_pattern() {
     for left_out in [&[][..], &["424"], &["checkout*"], &["Checkout error rate"], &["*latency*"]] {
         assert!(!keeps(Some(left_out)), "{left_out:?}");
     }
-    assert!(DatadogSettings { monitors: Some(vec![" ".into()]), enabled: true }.check().is_err());
+    assert!(DatadogSettings { monitors: Some(vec![" ".into()]) }.check().is_err());
 }
 
 #[test]
 fn nothing_to_read_and_answers_of_the_api_are_no_reports() {
     let source = open(DatadogSettings::default());
-    let decode = |body: &str| source.decode(&delivery(body), now()).unwrap();
+    let decode = |body: &str| source.decode(&sent(body), now()).unwrap();
     assert_eq!(decode(""), Decoded::Ignored(Ignored::Empty));
     assert_eq!(decode(r#"{"id":"7","date":"1735689600000"}"#), Decoded::Ignored(Ignored::Empty));
     for body in [r#"{"data":[]}"#, r#"[{"name":"monitor"}]"#] {
         assert_eq!(decode(body), payload::not_a_report("answer of the API"));
     }
-}
-
-#[test]
-fn a_header_secret_guards() {
-    header_secret_guards(
-        |auth| Box::new(DatadogWebhook::new(auth, DatadogSettings::default()).unwrap()),
-        fixture("datadog/keep.high_cpu_usage.json"),
-    );
 }
 
 proptest::proptest! {

@@ -8,6 +8,7 @@ use soulcaster_core::Result;
 use soulcaster_core::model::{Inbound, Severity};
 
 use crate::payload;
+use crate::settings;
 
 /// JSON pointers for each field, best first: the first that leads to a value is taken.
 ///
@@ -137,11 +138,11 @@ impl Mapping {
             self.items.iter().map(|p| ("items", p)).chain(self.metadata.values().map(|p| ("metadata", p)));
         for (name, pointer) in listed.chain(more) {
             if !pointer.is_empty() && !pointer.starts_with('/') {
-                return Err(payload::invalid(format!("{source}: {name}: {pointer:?} must begin with /")));
+                return Err(settings::refused(source, &format!("{name}: {pointer:?} must begin with /")));
             }
         }
         if self.title.is_empty() && self.body.is_empty() {
-            return Err(payload::invalid(format!("{source}: neither title nor body has a pointer")));
+            return Err(settings::refused(source, "neither title nor body has a pointer"));
         }
         Ok(())
     }

@@ -3,7 +3,7 @@ use soulcaster_core::ErrorKind;
 use soulcaster_core::model::Inbound;
 
 use super::*;
-use crate::fixture::{bytes, decoded, delivery, now, report, shown};
+use crate::fixture::{bytes, decoded, delivery, now, report, reports, shown};
 
 fn source(mapping: Mapping) -> GenericWebhook {
     GenericWebhook::new("monitor", Auth::AllowUnsigned, mapping).unwrap()
@@ -68,13 +68,12 @@ fn mapping_finds_fields_where_it_says() {
 }
 
 #[test]
-fn many_items_keep_their_own_bytes() {
+fn a_list_is_many_reports() {
     let mapping = Mapping { items: Some("/a/1/rows".into()), ..Mapping::default() };
     let (one, two) =
         (r#"{"title" : "one", "tags": "x, y,"}"#, r#"{"title":"two","tags":["x",{"name":"z"},7]}"#);
     let body = format!(r#" {{"a": [0, {{"rows": [ {one}, {two} ]}}]}}"#);
     let Decoded::Reports(reports) = decoded(&source(mapping), body) else { panic!() };
-    assert_eq!(reports[0].raw_payload.as_deref(), Some(one.as_bytes()));
     assert_eq!(
         (&reports[0].tags[..], &reports[1].tags[..]),
         (&["x", "y"].map(String::from)[..], &["x", "z", "7"].map(String::from)[..])
@@ -85,8 +84,18 @@ fn many_items_keep_their_own_bytes() {
         panic!()
     };
     assert_eq!(reports[1].title, "b");
-    assert_eq!(reports[1].raw_payload.as_deref(), Some(&b"{\"text\":\"b\\nc\"}"[..]));
     assert_eq!(decoded(&source(Mapping::default()), "[]"), Decoded::Ignored(Ignored::Empty));
+}
+
+#[test]
+fn json_lines_are_many_reports() {
+    let lines = "\u{feff}{\"title\": \"a\", \"id\": 1}\r\n\n {\"text\": \"b\\nc\", \"tags\": \"x\"}\n{\"title\": \"d\"}\n\n";
+    let all = reports(&source(Mapping::default()), lines);
+    assert_eq!(all.iter().map(|report| report.title.as_str()).collect::<Vec<_>>(), ["a", "b", "d"]);
+    assert_eq!((all[0].external_id.as_deref(), all[1].tags.as_slice()), (Some("1"), &["x".to_owned()][..]));
+    for one in ["{\"title\": \"a\"}\n\n", "{\n\"title\": \"a\"\n}\n", "{\"x\": {\n}, \"title\": \"a\"}"] {
+        assert_eq!(report(&source(Mapping::default()), one).title, "a");
+    }
 }
 
 #[test]
@@ -102,6 +111,11 @@ fn a_delivery_is_kept_whole_or_refused() {
         refused(Mapping::default(), r#"[{"title":"a"},{"title":"b","id":1e30}]"#).starts_with("entry 1: /id")
     );
     assert_eq!(refused(Mapping { items: Some("/x".into()), ..Mapping::default() }, "{}"), "/x is not a list");
+    let lines = |second: &str| refused(Mapping::default(), &format!("{{\"title\":\"a\"}}\n{second}\n"));
+    assert_eq!(lines("{\"title\":7,"), "entry 1: the body is not JSON at line 1 column 11");
+    assert_eq!(lines("{\"title\":\"\"}"), "entry 1: no text: title and body are missing or empty");
+    assert_eq!(lines("7"), "entry 1: no text: title and body are missing or empty");
+    assert_eq!(lines(&"{}\n".repeat(10_000)), "the body holds more than 10000 lines");
     refused(Mapping::default(), "7");
     refused(Mapping::default(), "{");
     assert_eq!(decoded(&source(Mapping::default()), "{\"x\":1}"), Decoded::Ignored(Ignored::Empty));

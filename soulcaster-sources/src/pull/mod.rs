@@ -51,6 +51,8 @@ mod cursor;
 mod datadog_events;
 mod element;
 mod endpoint;
+#[cfg(test)]
+pub(crate) mod fuzzed;
 mod github_issues;
 mod google_play;
 mod headers;

@@ -61,7 +61,7 @@ fn bots_are_read_unless_they_are_this_app_or_left_out() {
 fn challenge_is_answered() {
     let challenge = b"3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P".to_vec();
     let answer = decoded(&slack(), bytes("slack/events_url_verification.event_body.json"));
-    assert_eq!(answer, Decoded::Handshake { content_type: "text/plain", body: challenge });
+    assert_eq!(answer, Decoded::Handshake { status: 200, content_type: "text/plain", body: challenge });
     for wrong in [json!(""), json!(7), json!("<script> </script>"), json!("x".repeat(2000))] {
         let body = json!({"type": "url_verification", "challenge": wrong}).to_string();
         assert_eq!(slack().decode(&delivery(&[], body), now()).unwrap_err().kind(), ErrorKind::Invalid);

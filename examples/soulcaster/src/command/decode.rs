@@ -28,8 +28,9 @@ pub(super) fn decode(session: &Session, args: &Decode) -> Result<Outcome> {
                 continue;
             }
             Ok(Decoded::Ignored(reason)) => json!({ "ignored": reason }),
-            Ok(Decoded::Handshake { content_type, body }) => {
-                json!({ "ignored": { "reason": "handshake", "content_type": content_type, "answer": String::from_utf8_lossy(&body) } })
+            Ok(Decoded::Handshake { status, content_type, body }) => {
+                let answer = String::from_utf8_lossy(&body);
+                json!({ "ignored": { "reason": "handshake", "status": status, "content_type": content_type, "answer": answer } })
             }
             Err(error) => json!({ "refused": { "kind": error.kind(), "message": error.message() } }),
         };

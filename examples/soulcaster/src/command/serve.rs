@@ -28,7 +28,8 @@ pub(super) fn serve(session: &Session, args: &Serve) -> Result<Outcome> {
 
 fn write_log(form: LogForm) -> Result<()> {
     let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let log =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     let set = match form {
         LogForm::Json => log.json().flatten_event(true).with_current_span(false).try_init(),
         LogForm::Text => log.with_ansi(console::colors_enabled_stderr()).try_init(),

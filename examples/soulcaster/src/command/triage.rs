@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use console::style;
 use serde::Serialize;
 use soulcaster_core::flow::{ClusterPage, ClusterQuery, GroupReport, IngestReport, OverviewOptions};
+use soulcaster_core::model::visible::turns_direction;
 use soulcaster_core::{Error, ErrorKind, Result, Soulcaster};
 
 use super::look::cluster_table;
@@ -154,12 +155,13 @@ async fn write_page(session: &Session, soulcaster: &Soulcaster, mut out: Output)
     out.finish()
 }
 
-/// JSON that cannot end the script element it stands in, whatever a report says.
+/// JSON that cannot end the script element it stands in nor turn what a page shows, whatever a report says.
 fn inert(json: &str) -> String {
     let mut out = String::with_capacity(json.len() + json.len() / 32);
     for c in json.chars() {
         match c {
             '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => out += &format!("\\u{:04x}", c as u32),
+            c if turns_direction(c) => out += "\\ufffd",
             c => out.push(c),
         }
     }
@@ -177,6 +179,7 @@ mod tests {
         let safe = inert(&hostile);
         assert!(!safe.contains(['<', '>', '&', '\u{2028}']), "{safe}");
         assert_eq!(serde_json::from_str::<String>(&safe).ok(), serde_json::from_str(&hostile).ok());
+        assert_eq!(inert("\"exe.\u{202e}gpj\""), "\"exe.\\ufffdgpj\"");
     }
 
     #[test]

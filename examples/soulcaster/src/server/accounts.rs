@@ -134,8 +134,7 @@ pub(crate) async fn add_project(
         return Err(taken.into());
     }
     let random = random::bytes::<32>()?;
-    let project =
-        app.soulcaster.create_project(owner.as_deref(), id, &add.name, &random, app.now()).await?;
+    let project = app.soulcaster.create_project(owner.as_deref(), id, &add.name, &random, app.now()).await?;
     let random = random::bytes::<32>()?;
     let (_, key) = app.soulcaster.create_key(&project.id, Scope::Admin, &random, app.now()).await?;
     Ok((StatusCode::CREATED, Json(ProjectMade { project, key: key.expose().to_owned() })))

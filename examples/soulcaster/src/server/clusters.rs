@@ -5,7 +5,9 @@ use std::sync::Arc;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use soulcaster_core::ClusterId;
-use soulcaster_core::flow::{Analysis, ClusterChange, ClusterQuery, ClusterSort, Explanation, ItemQuery, PlacedItem};
+use soulcaster_core::flow::{
+    Analysis, ClusterChange, ClusterQuery, ClusterSort, Explanation, ItemQuery, PlacedItem,
+};
 use soulcaster_core::model::{Cluster, ClusterStatus, Severity, TimelineEvent};
 use utoipa::{IntoParams, ToSchema};
 

@@ -167,8 +167,7 @@ pub(crate) async fn cleanup(
     key: Key<Admin>,
     Json(cleanup): Json<Cleanup>,
 ) -> Answer<Json<CleanedUp>> {
-    let event =
-        if cleanup.apply { app.soulcaster.cleanup(&key.project, app.now()).await? } else { None };
+    let event = if cleanup.apply { app.soulcaster.cleanup(&key.project, app.now()).await? } else { None };
     let suggestions = app.soulcaster.analyze(&key.project).await?.suggestions;
     Ok(Json(CleanedUp { suggestions, event }))
 }

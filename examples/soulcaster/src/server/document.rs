@@ -31,7 +31,8 @@ struct Keys;
 impl Modify for Keys {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let mut http = Http::new(HttpAuthScheme::Bearer);
-        http.description = Some("A key that `soulcaster keys create` made; it stands for its project".to_owned());
+        http.description =
+            Some("A key that `soulcaster keys create` made; it stands for its project".to_owned());
         document.components.get_or_insert_default().add_security_scheme("key", SecurityScheme::Http(http));
     }
 }

@@ -63,9 +63,11 @@ pub(crate) async fn once(State(app): State<Arc<App>>, request: Request, next: Ne
 }
 
 async fn answer(app: &App, key: &HeaderValue, request: Request, next: Next) -> Answer<Response> {
-    let key = key.to_str().ok().filter(|key| (1..=LONGEST).contains(&key.len())).ok_or_else(|| {
-        Fault::invalid(format!("Idempotency-Key is 1 to {LONGEST} visible characters"))
-    })?;
+    let key = key
+        .to_str()
+        .ok()
+        .filter(|key| (1..=LONGEST).contains(&key.len()))
+        .ok_or_else(|| Fault::invalid(format!("Idempotency-Key is 1 to {LONGEST} visible characters")))?;
     let credential = authenticate(app, request.headers()).await?;
     let id = digest(&[b"idempotency", credential.key.as_bytes(), key.as_bytes()], 32);
     let (parts, body) = request.into_parts();

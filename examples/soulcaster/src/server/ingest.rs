@@ -8,10 +8,10 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use soulcaster_core::flow::QuotaState;
 use soulcaster_core::model::{AuthStrength, FeedbackItem, Inbound, Proof, Scope};
 use soulcaster_core::port::{Decoded, Delivery, Ignored, Key as RecordKey, Webhook};
 use soulcaster_core::{FeedbackId, ProjectId};
-use soulcaster_core::flow::QuotaState;
 use soulcaster_sources::signature::Auth;
 use soulcaster_sources::{Arrival, vendor};
 use utoipa::ToSchema;
@@ -160,7 +160,8 @@ async fn take(app: &App, route: Route, request: Request) -> Answer<Response> {
         Ok(_) => "answered",
         Err(_) => "refused",
     };
-    metrics::counter!("soulcaster_deliveries_total", "source" => source.clone(), "outcome" => outcome).increment(1);
+    metrics::counter!("soulcaster_deliveries_total", "source" => source.clone(), "outcome" => outcome)
+        .increment(1);
     let mut response = match taken {
         Ok(response) => response,
         // Datadog gives up on anything but a server's error.
@@ -201,7 +202,8 @@ async fn deliver(app: &App, route: Route, request: Request) -> Answer<Response> 
     if parts.extensions.get::<Decompressed>().is_some()
         && reports.iter().any(|report| report.auth_strength == AuthStrength::Signed)
     {
-        let detail = "a signed delivery must come uncompressed: the signature is over the bytes as they are sent";
+        let detail =
+            "a signed delivery must come uncompressed: the signature is over the bytes as they are sent";
         return Err(Fault::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "invalid", detail));
     }
     for (index, report) in reports.iter_mut().enumerate() {
@@ -219,7 +221,8 @@ async fn deliver(app: &App, route: Route, request: Request) -> Answer<Response> 
         app.pending.remove(&arrival.project, count);
         return Err(error.into());
     }
-    metrics::counter!("soulcaster_reports_total", "source" => arrival.reports[0].source.clone()).increment(count);
+    metrics::counter!("soulcaster_reports_total", "source" => arrival.reports[0].source.clone())
+        .increment(count);
     app.arrived.notify_one();
     Ok(receipt(otlp, &parts.headers, &Receipt::Accepted { items }))
 }
@@ -263,8 +266,7 @@ fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
 
 async fn whole(body: axum::body::Body) -> Answer<Vec<u8>> {
     // It lies in memory already, within the limit.
-    let bytes: Bytes = axum::body::to_bytes(body, usize::MAX)
-        .await
-        .map_err(|_| Fault::invalid("the body broke off"))?;
+    let bytes: Bytes =
+        axum::body::to_bytes(body, usize::MAX).await.map_err(|_| Fault::invalid("the body broke off"))?;
     Ok(bytes.into())
 }

@@ -10,7 +10,9 @@ use apalis_sqlite::{Config, SqliteStorage};
 use serde::{Deserialize, Serialize};
 use soulcaster_core::model::{ClusterJob, JobStatus};
 use soulcaster_core::{Error, ErrorKind, ProjectId, Result};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
 
 use super::{App, random};
 
@@ -56,7 +58,8 @@ impl Jobs {
     /// Should the file be lost, nothing is: what is not grouped yet is found in the store.
     pub(crate) async fn open(path: &Path, debounce: Duration) -> Result<Self> {
         let failed = |e: String| {
-            let message = format!("{} cannot be opened; it only holds jobs and may be deleted", path.display());
+            let message =
+                format!("{} cannot be opened; it only holds jobs and may be deleted", path.display());
             Error::new(ErrorKind::Unavailable, "jobs.open", message).with_source(e)
         };
         let options = SqliteConnectOptions::new()
@@ -158,7 +161,8 @@ impl Jobs {
         }
         let sql = "DELETE FROM Jobs WHERE status IN ('Done', 'Killed') OR (status = 'Failed' AND attempts >= max_attempts)";
         sqlx::query(sql).execute(&self.pool).await.map(|_| ()).map_err(|e| {
-            Error::new(ErrorKind::Unavailable, "jobs.sweep", "old jobs cannot be removed").with_source(e.to_string())
+            Error::new(ErrorKind::Unavailable, "jobs.sweep", "old jobs cannot be removed")
+                .with_source(e.to_string())
         })
     }
 }

@@ -9,8 +9,8 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use governor::{DefaultKeyedRateLimiter, Quota};
-use soulcaster_core::model::Scope;
 use soulcaster_core::flow::Credential;
+use soulcaster_core::model::Scope;
 
 use super::App;
 use super::problem::{Answer, Fault};
@@ -63,9 +63,7 @@ impl<N: Needs> FromRequestParts<Arc<App>> for Key<N> {
 /// The credential of a request.
 pub(crate) async fn authenticate(app: &App, headers: &HeaderMap) -> Answer<Credential> {
     let key = presented(headers).ok_or_else(|| {
-        Fault::unauthorized(
-            "give a key as `Authorization: Bearer KEY`; `soulcaster keys create` makes one",
-        )
+        Fault::unauthorized("give a key as `Authorization: Bearer KEY`; `soulcaster keys create` makes one")
     })?;
     let credential = app.soulcaster.authenticate(key).await?;
     app.limiter.admit(&credential.key)?;

@@ -30,11 +30,7 @@ pub(crate) struct Timeouts {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self {
-            header: Duration::from_secs(5),
-            idle: Duration::from_secs(120),
-            drain: Duration::from_secs(8),
-        }
+        Self { header: Duration::from_secs(5), idle: Duration::from_secs(120), drain: Duration::from_secs(8) }
     }
 }
 

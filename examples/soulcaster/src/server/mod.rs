@@ -140,7 +140,8 @@ pub(crate) fn serve(db: &Path, settings: Settings) -> Result<()> {
     runtime.block_on(async {
         tokio::spawn(stop_on_signal(app.clone()));
         let router = router::router(app.clone());
-        listen::run(listener, router, Timeouts::default(), app.settings.connections, app.stop.subscribe()).await;
+        listen::run(listener, router, Timeouts::default(), app.settings.connections, app.stop.subscribe())
+            .await;
     });
     // A grouping that is under way is given up: it had written nothing yet, and begins anew at the next start.
     let [take_in, group] = workers;

@@ -32,7 +32,10 @@ pub(crate) fn after(project: &ProjectId, list: &str, cursor: Option<&str>) -> An
 }
 
 fn mark(project: &ProjectId, list: &str, next: &str) -> String {
-    soulcaster_core::id::digest(&[b"cursor", project.as_str().as_bytes(), list.as_bytes(), next.as_bytes()], MARK)
+    soulcaster_core::id::digest(
+        &[b"cursor", project.as_str().as_bytes(), list.as_bytes(), next.as_bytes()],
+        MARK,
+    )
 }
 
 /// How many records to give: within what a page may hold.

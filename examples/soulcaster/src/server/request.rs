@@ -43,8 +43,7 @@ pub(crate) async fn observe(State(app): State<Arc<App>>, mut request: Request, n
     app.in_flight.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
     let status = response.status().as_u16();
     let seconds = begun.elapsed().as_secs_f64();
-    let labels =
-        [("method", method.to_string()), ("route", route.clone()), ("status", status.to_string())];
+    let labels = [("method", method.to_string()), ("route", route.clone()), ("status", status.to_string())];
     metrics::counter!("soulcaster_http_requests_total", &labels).increment(1);
     metrics::histogram!("soulcaster_http_request_seconds", "route" => route.clone()).record(seconds);
     let project = response.extensions().get::<Tenant>().map(|tenant| tenant.0.clone());
@@ -99,7 +98,8 @@ pub(crate) struct Decompressed;
 
 async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Answer<Bytes> {
     let too_large = || {
-        let detail = format!("the body is larger than {limit} bytes; send less at once, or raise --body-limit");
+        let detail =
+            format!("the body is larger than {limit} bytes; send less at once, or raise --body-limit");
         Fault::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail).closing()
     };
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());

@@ -17,8 +17,8 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use super::problem::Fault;
 use super::request::{aside, observe, whole_body};
 use super::{
-    App, accounts, cluster_jobs, clusters, corrections, document, feedback, health, idempotency, ingest, keys,
-    sources,
+    App, accounts, cluster_jobs, clusters, corrections, document, feedback, health, idempotency, ingest,
+    keys, sources,
 };
 
 /// Everything that the server answers.
@@ -38,8 +38,12 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         })
         .layer(from_fn_with_state(app.clone(), whole_body))
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
-            Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "unexpected", "a fault of this server; its log says more")
-                .into_response()
+            Fault::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "unexpected",
+                "a fault of this server; its log says more",
+            )
+            .into_response()
         }))
         .layer(set(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(set(header::REFERRER_POLICY, "no-referrer"))

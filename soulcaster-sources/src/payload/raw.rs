@@ -1,0 +1,50 @@
+//! The bytes that reports keep, by one rule for every vendor.
+//!
+//! A report keeps the whole body of its delivery, byte for byte. Where the reports of one delivery would keep
+//! more than 4 MiB together, each keeps the bytes of its own part of the body instead, as they were sent.
+
+use soulcaster_core::Result;
+use soulcaster_core::model::{AuthStrength, Inbound};
+use soulcaster_core::port::{Decoded, Delivery, Ignored};
+
+use super::invalid;
+
+/// Most bytes that several reports of one delivery keep.
+const MAX_KEPT: usize = 4 << 20;
+
+/// The one report of a delivery; nothing when it holds no text.
+pub(crate) fn report(mut item: Inbound, delivery: &Delivery, strength: AuthStrength) -> Decoded {
+    if !item.has_text() {
+        return Decoded::Ignored(Ignored::Empty);
+    }
+    item.auth_strength = strength;
+    item.raw_payload = Some(delivery.body.clone());
+    Decoded::Reports(vec![item])
+}
+
+/// The reports of a delivery of many; those without text are left out. `parts` gives the bytes of each of
+/// `items`, in order.
+///
+/// # Errors
+/// `Invalid` when the parts are asked for and cannot be told apart.
+pub(crate) fn reports<'a>(
+    items: Vec<Inbound>,
+    delivery: &'a Delivery,
+    strength: AuthStrength,
+    parts: impl FnOnce() -> Option<Vec<&'a [u8]>>,
+) -> Result<Decoded> {
+    let (body, count) = (delivery.body.as_slice(), items.len());
+    let kept = if count <= 1 || count.saturating_mul(body.len()) <= MAX_KEPT {
+        vec![body; count]
+    } else {
+        let parts = parts().filter(|parts| parts.len() == count);
+        parts.ok_or_else(|| invalid("the parts of the body cannot be told apart"))?
+    };
+    let mut reports = Vec::with_capacity(count);
+    for (mut item, bytes) in items.into_iter().zip(kept).filter(|(item, _)| item.has_text()) {
+        item.auth_strength = strength;
+        item.raw_payload = Some(bytes.to_vec());
+        reports.push(item);
+    }
+    Ok(if reports.is_empty() { Decoded::Ignored(Ignored::Empty) } else { Decoded::Reports(reports) })
+}
