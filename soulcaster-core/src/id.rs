@@ -152,7 +152,7 @@ impl fmt::Display for ProjectId {
 
 /// A short name for `parts`: the first `length` (at most 51) letters of the base-32 form of a SHA-256 over
 /// the length-prefixed parts. Five bits a letter; the alphabet has no `i`, `l`, `o`, `u` (Crockford).
-pub(crate) fn digest(parts: &[&[u8]], length: usize) -> String {
+pub fn digest(parts: &[&[u8]], length: usize) -> String {
     const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
     let mut hasher = Sha256::new();
     for part in parts {

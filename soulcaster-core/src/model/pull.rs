@@ -13,6 +13,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 
 /// Why a pull failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct PullFailure {
     /// When.
     pub at: DateTime<Utc>,
@@ -24,6 +25,7 @@ pub struct PullFailure {
 
 /// How far a source has been pulled, and how that went. It changes in the commit that keeps the reports.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct PullState {
     /// The source.
     pub source_id: String,

@@ -1,9 +1,10 @@
 //! How vendors prove themselves.
 
+use serde_json::{Map, Value};
 use soulcaster_core::model::{Proof, SecretValue, SourceConfig};
 use soulcaster_core::{Error, Result, Secret};
 
-use super::VENDORS;
+use super::{VENDORS, configured};
 use crate::signature::{Auth, SecretHash};
 
 /// The vendors whose API is asked (feature `pull`), in order of name.
@@ -52,6 +53,36 @@ pub fn default_proof(vendor: &str) -> Result<Proof> {
 #[must_use]
 pub fn brings_secret(vendor: &str) -> bool {
     ["discord", "intercom", "pagerduty", "sentry", "slack", "standard_webhooks", "zendesk"].contains(&vendor)
+}
+
+/// Checks that deliveries of `vendor` can prove themselves so, with these settings and this secret, or one that is made
+/// here. A source that is pulled is checked where it is opened.
+///
+/// # Errors
+/// `NotFound` with the names of vendors there are; `Invalid` for a proof, secret or setting that cannot work.
+pub fn check(
+    vendor: &str,
+    proof: &Proof,
+    settings: &Map<String, Value>,
+    secret: Option<&Secret>,
+) -> Result<()> {
+    default_proof(vendor)?;
+    let given = secret.cloned();
+    let auth = match proof {
+        Proof::Pull => return Ok(()),
+        Proof::Unsigned => Auth::AllowUnsigned,
+        Proof::Signature if given.is_none() && brings_secret(vendor) => {
+            let message = format!("{vendor} makes the secret of its signatures itself; give that one");
+            return Err(Error::invalid("webhook.check", message));
+        }
+        Proof::Signature => Auth::Signed { secrets: vec![given.unwrap_or_else(|| Secret::new("made here"))] },
+        Proof::Header { name } => {
+            let secret = given.unwrap_or_else(|| Secret::new("made here"));
+            Auth::HeaderSecret { header: name.clone(), secrets: vec![SecretHash::of(&secret)] }
+        }
+        Proof::PathToken => Auth::PathToken { secrets: vec![SecretHash::of(&Secret::new("made here"))] },
+    };
+    configured(vendor, auth, settings).map(|_| ())
 }
 
 /// What the deliveries of a configured source are verified with.

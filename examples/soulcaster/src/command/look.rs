@@ -294,7 +294,7 @@ type Titles = std::collections::HashMap<soulcaster_core::ClusterId, String>;
 
 /// The title of every group.
 async fn titles(session: &Session, soulcaster: &Soulcaster) -> Result<Titles> {
-    let query = ClusterQuery { singles: true, limit: 0, after: None };
+    let query = ClusterQuery { singles: true, limit: 0, ..ClusterQuery::default() };
     let clusters = soulcaster.clusters(&session.project, &query).await?.clusters;
     Ok(clusters.into_iter().map(|cluster| (cluster.id, cluster.title)).collect())
 }

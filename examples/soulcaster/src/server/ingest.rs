@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use soulcaster_core::flow::QuotaState;
-use soulcaster_core::model::{AuthStrength, FeedbackItem, Inbound, Proof, Scope};
+use soulcaster_core::model::{AuthStrength, FeedbackItem, Inbound, Proof};
 use soulcaster_core::port::{Decoded, Delivery, Ignored, Key as RecordKey, Webhook};
 use soulcaster_core::{FeedbackId, ProjectId};
 use soulcaster_sources::signature::Auth;
@@ -17,7 +17,7 @@ use soulcaster_sources::{Arrival, vendor};
 use utoipa::ToSchema;
 
 use super::App;
-use super::key::authenticate;
+use super::key::{Ingest, Key};
 use super::problem::{Answer, Fault, Problems};
 use super::request::{Decompressed, Tenant};
 
@@ -76,21 +76,18 @@ struct Route {
 pub(crate) async fn by_key(
     State(app): State<Arc<App>>,
     Path(vendor): Path<String>,
+    key: Key<Ingest>,
     request: Request,
 ) -> Answer<Response> {
-    let credential = authenticate(&app, request.headers()).await?;
-    if !credential.scope.allows(Scope::Ingest) {
-        return Err(Fault::new(StatusCode::FORBIDDEN, "forbidden", "this key may not deliver reports"));
-    }
     // A project's own settings for this vendor hold for what comes with a key too.
-    let sources = app.soulcaster.sources(&credential.project).await?;
+    let sources = app.soulcaster.sources(&key.project).await?;
     let mut known = sources.into_iter().filter(|source| source.vendor == vendor);
     let (settings, enabled) = match (known.next(), known.next()) {
         (Some(source), None) => (source.settings, source.enabled),
         _ => (serde_json::Map::new(), true),
     };
     let webhook = vendor::configured(&vendor, Auth::AllowUnsigned, &settings)?;
-    take(&app, Route { project: credential.project, webhook, keyed: true, enabled }, request).await
+    take(&app, Route { project: key.project.clone(), webhook, keyed: true, enabled }, request).await
 }
 
 /// Takes a delivery that a configured source's signature or secret header proves.
@@ -185,12 +182,12 @@ async fn deliver(app: &App, route: Route, request: Request) -> Answer<Response> 
     let decoded = route.webhook.decode(&delivery, now)?;
     let otlp = route.webhook.name() == "otlp";
     let mut reports = match decoded {
-        Decoded::Handshake { content_type, body } if body.is_empty() => {
-            let _ = content_type;
-            return Ok(StatusCode::NO_CONTENT.into_response());
-        }
-        Decoded::Handshake { content_type, body } => {
-            return Ok(([(header::CONTENT_TYPE, content_type)], body).into_response());
+        Decoded::Handshake { status, content_type, body } => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+            if status == StatusCode::NO_CONTENT {
+                return Ok(status.into_response());
+            }
+            return Ok((status, [(header::CONTENT_TYPE, content_type)], body).into_response());
         }
         Decoded::Ignored(because) => return Ok(receipt(otlp, &parts.headers, &Receipt::Ignored { because })),
         Decoded::Reports(_) if !route.enabled => {

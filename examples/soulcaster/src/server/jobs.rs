@@ -146,6 +146,24 @@ impl Jobs {
         })
     }
 
+    /// Takes a project for the job `id`; not while another job has it.
+    fn begin(&self, project: &ProjectId, id: &str) -> bool {
+        let mut state = self.state();
+        if !state.busy.insert(project.clone()) {
+            return false;
+        }
+        if state.waiting.get(project).is_some_and(|waiting| waiting.id == id) {
+            state.waiting.remove(project);
+        }
+        true
+    }
+
+    fn end(&self, project: &ProjectId, took: Duration) {
+        let mut state = self.state();
+        state.busy.remove(project);
+        state.took.insert(project.clone(), took);
+    }
+
     /// Whether a project is being grouped or is about to be.
     pub(crate) fn is_busy(&self, project: &ProjectId) -> bool {
         let state = self.state();
@@ -222,26 +240,15 @@ async fn group(app: &App, task: Task) {
             return;
         }
     };
-    {
-        let mut state = app.jobs.state();
-        if !state.busy.insert(project.clone()) {
-            // Another job of the project runs: this one comes after it.
-            drop(state);
-            again(app, &job).await;
-            return;
-        }
-        if state.waiting.get(&project).is_some_and(|waiting| waiting.id == id) {
-            state.waiting.remove(&project);
-        }
+    if !app.jobs.begin(&project, &id) {
+        // Another job of the project runs: this one comes after it.
+        again(app, &job).await;
+        return;
     }
     let begun = Instant::now();
     let done = app.soulcaster.run_job(job.clone(), || app.now()).await;
     let took = begun.elapsed();
-    {
-        let mut state = app.jobs.state();
-        state.busy.remove(&project);
-        state.took.insert(project.clone(), took);
-    }
+    app.jobs.end(&project, took);
     metrics::histogram!("soulcaster_group_seconds").record(took.as_secs_f64());
     match done {
         Ok(done) => {

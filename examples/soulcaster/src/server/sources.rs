@@ -115,7 +115,7 @@ pub(crate) async fn add(
         None => vendor::default_proof(&vendor)?,
     };
     let secret = secret.map(Secret::new);
-    check(&vendor, &proof, &settings)?;
+    vendor::check(&vendor, &proof, &settings, secret.as_ref())?;
     let new = NewSource { vendor, proof, secret, enabled, settings };
     let random = random::bytes::<32>()?;
     let (source, secret) = app.soulcaster.add_source(&key.project, new, &random, app.now()).await?;
@@ -145,7 +145,8 @@ pub(crate) async fn change(
 ) -> Answer<Json<Source>> {
     let known = app.soulcaster.source(&key.project, &id).await?;
     if let Some(settings) = &change.settings {
-        check(&known.vendor, &known.proof, settings)?;
+        // How it proves itself stays.
+        vendor::check(&known.vendor, &Proof::Unsigned, settings, None)?;
     }
     let change = SourceChange { enabled: change.enabled, settings: change.settings };
     let source = app.soulcaster.change_source(&key.project, &id, change, app.now()).await?;
