@@ -12,4 +12,6 @@ mod layering;
 mod pull;
 mod regress;
 mod reports;
+mod serve;
+mod server;
 mod wordpiece;
