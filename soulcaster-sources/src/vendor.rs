@@ -24,7 +24,7 @@ use crate::zendesk::ZendeskWebhook;
 
 mod proof;
 
-pub use proof::{PULLED, auth_of, brings_secret, default_proof};
+pub use proof::{PULLED, auth_of, brings_secret, check, default_proof};
 
 /// The vendors that [`webhook`] knows, in order of name.
 pub const VENDORS: [&str; 17] = [

@@ -5,6 +5,12 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+mod keys;
+mod sources;
+
+pub(crate) use keys::Keys;
+pub(crate) use sources::{Choice, NewSource, Sources};
+
 /// Turn thousands of reports into a short list of named, explained groups. Offline; no key needed.
 #[derive(Debug, Parser)]
 #[command(
@@ -251,6 +257,12 @@ Examples:
     /// `refused` with the kind of error. Without a secret nothing is verified. Exit code 1 when a delivery gave no
     /// report.
     Decode(Decode),
+    /// Make, list and withdraw the keys that open a project to programs
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Say where a project's reports come from and how each source proves itself
+    #[command(subcommand)]
+    Sources(Sources),
     /// Print a completion script for a shell
     #[command(
         after_help = "Example: soulcaster completions bash > ~/.local/share/bash-completion/completions/soulcaster"

@@ -4,7 +4,9 @@ mod correct;
 mod decode;
 mod evaluate;
 mod group;
+mod keys;
 mod look;
+mod sources;
 mod transfer;
 mod triage;
 
@@ -56,6 +58,8 @@ async fn dispatch(session: &Session, command: Command) -> Result<Outcome> {
         Command::Import { file } => transfer::import(session, &file).await,
         Command::Doctor => transfer::doctor(session).await,
         Command::Decode(args) => decode::decode(session, &args),
+        Command::Keys(command) => keys::keys(session, command).await,
+        Command::Sources(command) => sources::sources(session, command).await,
         Command::Completions { .. } => Ok(Outcome::Done),
     }
 }
