@@ -1,6 +1,7 @@
 //! Tests of the workspace as a whole, in one binary.
 #![allow(clippy::unwrap_used)] // nothing but tests and what they share
 
+mod access;
 mod bad_input;
 mod binary;
 mod command;

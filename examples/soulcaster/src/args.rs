@@ -5,6 +5,12 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+mod keys;
+mod sources;
+
+pub(crate) use keys::Keys;
+pub(crate) use sources::{Choice, NewSource, Sources};
+
 /// Turn thousands of reports into a short list of named, explained groups. Offline; no key needed.
 #[derive(Debug, Parser)]
 #[command(
@@ -256,6 +262,12 @@ Examples:
     /// A delivery is verified, written down and acknowledged; grouping happens in the background. Stop it with SIGTERM
     /// or Ctrl-C: requests in flight are finished. `/docs` describes the API.
     Serve(Serve),
+    /// Make, list and withdraw the keys that open a project to programs
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Say where a project's reports come from and how each source proves itself
+    #[command(subcommand)]
+    Sources(Sources),
     /// Print a completion script for a shell
     #[command(
         after_help = "Example: soulcaster completions bash > ~/.local/share/bash-completion/completions/soulcaster"

@@ -6,6 +6,7 @@ mod args;
 mod command;
 mod intake;
 mod output;
+mod secret;
 mod server;
 mod session;
 mod text;

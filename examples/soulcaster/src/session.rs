@@ -91,11 +91,13 @@ impl Session {
         Soulcaster::builder(Arc::new(self.store()?)).build()
     }
 
-    /// The database, which must be there; one that may not be written is only read.
+    /// The database, which must be there; one that may not or cannot be written is only read.
     pub(crate) fn store(&self) -> Result<SqliteStore> {
         let path = self.existing()?;
         match SqliteStore::open(&path) {
-            Err(error) if error.kind() == ErrorKind::Unavailable => SqliteStore::open_read_only(&path),
+            Err(error) if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Full) => {
+                SqliteStore::open_read_only(&path)
+            }
             opened => opened,
         }
     }

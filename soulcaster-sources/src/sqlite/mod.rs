@@ -81,7 +81,7 @@ impl SqliteStore {
     /// # Errors
     /// `Invalid` for a directory, a file that is no database, another application's database, or one that a
     /// newer version has written. `Unavailable` for a file that cannot be created, is read-only, damaged, or
-    /// being written by another process, and for a full disk. Each names the file and the remedy.
+    /// being written by another process, `Full` for a full disk. Each names the file and the remedy.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::open_with(path.as_ref(), Settings::default())
     }

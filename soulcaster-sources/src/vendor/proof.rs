@@ -55,11 +55,11 @@ pub fn brings_secret(vendor: &str) -> bool {
     ["discord", "intercom", "pagerduty", "sentry", "slack", "standard_webhooks", "zendesk"].contains(&vendor)
 }
 
-/// Checks that deliveries of `vendor` can prove themselves so, with these settings and this secret, or one that is made
-/// here. A source that is pulled is checked where it is opened.
+/// Checks that `vendor` can prove itself so with this secret, or one that is made here; and of one that is pulled that
+/// it has an API to ask, and a token where it wants one.
 ///
 /// # Errors
-/// `NotFound` with the names of vendors there are; `Invalid` for a proof, secret or setting that cannot work.
+/// `NotFound` with the names of vendors there are; `Invalid` naming the vendor and the remedy.
 pub fn check(
     vendor: &str,
     proof: &Proof,
@@ -67,20 +67,27 @@ pub fn check(
     secret: Option<&Secret>,
 ) -> Result<()> {
     default_proof(vendor)?;
-    let given = secret.cloned();
-    let auth = match proof {
+    let refuse = |why: &str| Err(Error::invalid("webhook.check", format!("{vendor}: {why}")));
+    match proof {
+        Proof::Pull if !PULLED.contains(&vendor) => return refuse("its API is not asked; it delivers"),
+        // What is public there is told to anybody.
+        Proof::Pull if secret.is_none() && vendor != "github" => {
+            return refuse("it makes the token of its API; give that one");
+        }
         Proof::Pull => return Ok(()),
-        Proof::Unsigned => Auth::AllowUnsigned,
-        Proof::Signature if given.is_none() && brings_secret(vendor) => {
-            let message = format!("{vendor} makes the secret of its signatures itself; give that one");
-            return Err(Error::invalid("webhook.check", message));
+        _ if !VENDORS.contains(&vendor) => return refuse("it delivers nothing; its API is asked"),
+        Proof::Signature if secret.is_none() && brings_secret(vendor) => {
+            return refuse("it makes the secret of its signatures itself; give that one");
         }
-        Proof::Signature => Auth::Signed { secrets: vec![given.unwrap_or_else(|| Secret::new("made here"))] },
-        Proof::Header { name } => {
-            let secret = given.unwrap_or_else(|| Secret::new("made here"));
-            Auth::HeaderSecret { header: name.clone(), secrets: vec![SecretHash::of(&secret)] }
-        }
-        Proof::PathToken => Auth::PathToken { secrets: vec![SecretHash::of(&Secret::new("made here"))] },
+        _ => {}
+    }
+    let secret = secret.cloned().unwrap_or_else(|| Secret::new("made-here".repeat(4)));
+    let hashes = vec![SecretHash::of(&secret)];
+    let auth = match proof {
+        Proof::Signature => Auth::Signed { secrets: vec![secret] },
+        Proof::Header { name } => Auth::HeaderSecret { header: name.clone(), secrets: hashes },
+        Proof::PathToken => Auth::PathToken { secrets: hashes },
+        Proof::Unsigned | Proof::Pull => Auth::AllowUnsigned,
     };
     configured(vendor, auth, settings).map(|_| ())
 }
@@ -128,25 +135,50 @@ mod tests {
     use super::*;
     use crate::vendor::webhook;
 
+    fn new(vendor: &str, proof: Proof, secret: Option<&str>) -> NewSource {
+        let secret = secret.map(Secret::new);
+        NewSource { vendor: vendor.into(), proof, secret, enabled: true, settings: Map::new() }
+    }
+
+    fn checked(vendor: &str, proof: &Proof, secret: Option<&str>) -> Result<()> {
+        check(vendor, proof, &Map::new(), secret.map(Secret::new).as_ref())
+    }
+
     #[test]
     fn every_vendor_takes_the_proof_it_has_by_default() {
-        let made = Secret::new("k".repeat(40));
-        for vendor in VENDORS {
+        /// A point of the curve, as Discord's keys are.
+        const KEY: &str = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+        for vendor in VENDORS.into_iter().chain(PULLED) {
             let proof = default_proof(vendor).unwrap();
-            assert!(!brings_secret(vendor) || proof == Proof::Signature, "{vendor}");
-            let (plain, hashed) = (vec![made.clone()], vec![SecretHash::of(&made)]);
-            let auth = match proof {
-                // The one whose secrets are keys of another form.
-                Proof::Signature if vendor == "discord" => continue,
-                Proof::Signature => Auth::Signed { secrets: plain },
-                Proof::Header { name } => Auth::HeaderSecret { header: name, secrets: hashed },
-                Proof::PathToken => Auth::PathToken { secrets: hashed },
-                other => panic!("{vendor}: {other:?}"),
-            };
-            webhook(vendor, auth).unwrap();
+            let secret = if vendor == "discord" { KEY.to_owned() } else { "k".repeat(40) };
+            let brings = brings_secret(vendor) || proof == Proof::Pull;
+            assert_eq!(checked(vendor, &proof, None).is_ok(), !brings, "{vendor}");
+            checked(vendor, &proof, Some(&secret)).unwrap();
+            if PULLED.contains(&vendor) {
+                checked(vendor, &Proof::Pull, Some("token")).unwrap();
+            }
         }
-        assert!(PULLED.iter().all(|vendor| default_proof(vendor).is_ok()));
         assert!(default_proof("fax").unwrap_err().message().contains("app_store"));
+    }
+
+    #[test]
+    fn a_proof_that_the_vendor_does_not_have_is_refused() {
+        let header = Proof::Header { name: "X Key".into() };
+        for (vendor, proof, secret) in [
+            ("datadog", Proof::Signature, Some("secret")),
+            ("slack", Proof::Signature, None),
+            ("discord", Proof::Signature, Some("no key")),
+            ("slack", Proof::Pull, Some("token")),
+            ("reddit", Proof::Unsigned, None),
+            ("sentry", Proof::Pull, None),
+            ("generic", header, None),
+        ] {
+            let error = checked(vendor, &proof, secret).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Invalid, "{vendor} {proof:?}");
+            assert!(error.message().starts_with(vendor), "{error}");
+        }
+        assert_eq!(checked("fax", &Proof::Unsigned, None).unwrap_err().kind(), ErrorKind::NotFound);
+        checked("github", &Proof::Pull, None).unwrap();
     }
 
     #[tokio::test]
@@ -156,13 +188,7 @@ mod tests {
         let body = crate::fixture::bytes("splunk/missing_raw.json");
         let header = Proof::Header { name: "X-Key".into() };
         for (proof, n) in [(Proof::PathToken, 1), (header, 2), (Proof::Unsigned, 3)] {
-            let new = NewSource {
-                vendor: "splunk".into(),
-                proof,
-                secret: None,
-                enabled: true,
-                settings: Default::default(),
-            };
+            let new = new("splunk", proof, None);
             let (view, made) = soulcaster.add_source(&project, new, &[n; 20], now).await.unwrap();
             let config = soulcaster.source_config(&view.id).await.unwrap();
             let source = webhook("splunk", auth_of(&config).unwrap()).unwrap();
@@ -182,13 +208,7 @@ mod tests {
     async fn nothing_is_verified_with_the_token_of_an_api() {
         let soulcaster = Soulcaster::in_memory();
         let project = ProjectId::new("shop").unwrap();
-        let new = NewSource {
-            vendor: "github".into(),
-            proof: Proof::Pull,
-            secret: Some(Secret::new("ghp_x")),
-            enabled: true,
-            settings: Default::default(),
-        };
+        let new = new("github", Proof::Pull, Some("ghp_x"));
         let (view, _) = soulcaster.add_source(&project, new, &[1; 20], Default::default()).await.unwrap();
         let config = soulcaster.source_config(&view.id).await.unwrap();
         assert_eq!(auth_of(&config).unwrap_err().kind(), ErrorKind::Invalid);

@@ -5,13 +5,14 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use soulcaster_core::port::{Decoded, Delivery};
-use soulcaster_core::{Error, Result, Secret};
+use soulcaster_core::{Error, Result};
 use soulcaster_sources::file::unpacked;
 use soulcaster_sources::signature::{Auth, SecretHash};
 use soulcaster_sources::vendor::webhook;
 
 use crate::args::Decode;
 use crate::output::Output;
+use crate::secret;
 use crate::session::{Outcome, Session};
 
 pub(super) fn decode(session: &Session, args: &Decode) -> Result<Outcome> {
@@ -47,16 +48,10 @@ pub(super) fn decode(session: &Session, args: &Decode) -> Result<Outcome> {
 
 fn auth(args: &Decode) -> Result<Auth> {
     let Some(path) = &args.secret_file else { return Ok(Auth::AllowUnsigned) };
-    let secret = String::from_utf8(read(path)?)
-        .map_err(|_| Error::invalid("decode", format!("{} is not text in UTF-8", path.display())))?;
-    let line = secret.strip_suffix('\n').unwrap_or(&secret);
-    let secrets = vec![Secret::new(line.strip_suffix('\r').unwrap_or(line))];
+    let secret = secret::read(path)?;
     Ok(match &args.secret_header {
-        Some(header) => Auth::HeaderSecret {
-            header: header.clone(),
-            secrets: secrets.iter().map(SecretHash::of).collect(),
-        },
-        None => Auth::Signed { secrets },
+        Some(header) => Auth::HeaderSecret { header: header.clone(), secrets: vec![SecretHash::of(&secret)] },
+        None => Auth::Signed { secrets: vec![secret] },
     })
 }
 

@@ -4,8 +4,10 @@ mod correct;
 mod decode;
 mod evaluate;
 mod group;
+mod keys;
 mod look;
 mod serve;
+mod sources;
 mod transfer;
 mod triage;
 
@@ -62,5 +64,7 @@ async fn dispatch(session: &Session, command: Command) -> Result<Outcome> {
         Command::Doctor => transfer::doctor(session).await,
         Command::Decode(args) => decode::decode(session, &args),
         Command::Completions { .. } | Command::Serve(_) => Ok(Outcome::Done),
+        Command::Keys(command) => keys::keys(session, command).await,
+        Command::Sources(command) => sources::sources(session, command).await,
     }
 }

@@ -10,10 +10,11 @@ use soulcaster_core::model::{ProjectInfo, Scope, Usage, User};
 use soulcaster_core::{ErrorKind, ProjectId};
 use utoipa::ToSchema;
 
+use super::App;
 use super::extract::{Json, Path};
 use super::key::{Admin, Key, Operator, Read};
 use super::problem::{Answer, Problems};
-use super::{App, random};
+use crate::secret;
 
 /// A user to add.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -45,9 +46,9 @@ pub(crate) async fn add_user(
     Json(add): Json<AddUser>,
 ) -> Answer<(StatusCode, Json<UserMade>)> {
     let new = NewUser { email: add.email, github_id: add.github_id };
-    let random = random::bytes::<32>()?;
+    let random = secret::random()?;
     let (user, default_project) = app.soulcaster.create_user(new, &random, app.now()).await?;
-    let random = random::bytes::<32>()?;
+    let random = secret::random()?;
     let (_, key) = app.soulcaster.create_key(&default_project.id, Scope::Admin, &random, app.now()).await?;
     Ok((StatusCode::CREATED, Json(UserMade { user, default_project, key: key.expose().to_owned() })))
 }
@@ -133,9 +134,9 @@ pub(crate) async fn add_project(
         let taken = soulcaster_core::Error::new(ErrorKind::Conflict, "projects.add", "that id is taken");
         return Err(taken.into());
     }
-    let random = random::bytes::<32>()?;
+    let random = secret::random()?;
     let project = app.soulcaster.create_project(owner.as_deref(), id, &add.name, &random, app.now()).await?;
-    let random = random::bytes::<32>()?;
+    let random = secret::random()?;
     let (_, key) = app.soulcaster.create_key(&project.id, Scope::Admin, &random, app.now()).await?;
     Ok((StatusCode::CREATED, Json(ProjectMade { project, key: key.expose().to_owned() })))
 }

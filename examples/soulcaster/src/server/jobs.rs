@@ -8,13 +8,15 @@ use std::time::{Duration, Instant};
 use apalis::prelude::*;
 use apalis_sqlite::{Config, SqliteStorage};
 use serde::{Deserialize, Serialize};
+use soulcaster_core::id::digest;
 use soulcaster_core::model::{ClusterJob, JobStatus};
 use soulcaster_core::{Error, ErrorKind, ProjectId, Result};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 
-use super::{App, random};
+use super::App;
+use crate::secret;
 
 /// Jobs that run at once.
 const WORKERS: usize = 2;
@@ -113,7 +115,7 @@ impl Jobs {
                 return Ok(waiting.clone());
             }
             let job = ClusterJob {
-                id: random::word(10)?,
+                id: digest(&[&secret::random()?], 10),
                 project_id: project.clone(),
                 full,
                 status: JobStatus::Pending,
@@ -197,7 +199,8 @@ pub(crate) async fn run(app: Arc<App>) {
             Ok::<(), std::io::Error>(())
         };
         // No two workers may share a name, not even with one of a process that was killed.
-        let name = random::word(10).unwrap_or_else(|_| std::process::id().to_string());
+        let name =
+            secret::random().map_or_else(|_| std::process::id().to_string(), |random| digest(&[&random], 10));
         let worker = WorkerBuilder::new(format!("soulcaster-{name}"))
             .backend(app.jobs.storage().poll_with_interval(POLL))
             .concurrency(WORKERS)

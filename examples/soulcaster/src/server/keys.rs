@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use soulcaster_core::model::{ApiKey, Scope};
 use utoipa::ToSchema;
 
+use super::App;
 use super::extract::{Json, Path};
 use super::key::{Admin, Key};
 use super::problem::{Answer, Fault, Problems};
-use super::{App, random};
+use crate::secret;
 
 /// A key as it is shown: not the key itself, and not its hash.
 #[derive(Debug, Serialize, ToSchema)]
@@ -71,7 +72,7 @@ pub(crate) async fn add(
         let detail = "operator keys are made on the server, with `soulcaster keys create --scope operator`";
         return Err(Fault::new(StatusCode::FORBIDDEN, "forbidden", detail));
     }
-    let random = random::bytes::<32>()?;
+    let random = secret::random()?;
     let (made, secret) = app.soulcaster.create_key(&key.project, new.scope, &random, app.now()).await?;
     let made = KeyMade { view: made.into(), key: secret.expose().to_owned() };
     Ok((StatusCode::CREATED, Json(made)))

@@ -23,7 +23,6 @@ mod patience;
 mod pending;
 mod priority;
 mod problem;
-mod random;
 mod request;
 mod router;
 mod sources;

@@ -12,10 +12,11 @@ use soulcaster_core::model::{Proof, PullState, SourceView};
 use soulcaster_sources::vendor;
 use utoipa::ToSchema;
 
+use super::App;
 use super::extract::{Json, Path};
 use super::key::{Admin, Key, Read};
 use super::problem::{Answer, Problems};
-use super::{App, random};
+use crate::secret;
 
 /// A source, and where to deliver.
 #[derive(Debug, Serialize, ToSchema)]
@@ -117,7 +118,7 @@ pub(crate) async fn add(
     let secret = secret.map(Secret::new);
     vendor::check(&vendor, &proof, &settings, secret.as_ref())?;
     let new = NewSource { vendor, proof, secret, enabled, settings };
-    let random = random::bytes::<32>()?;
+    let random = secret::random()?;
     let (source, secret) = app.soulcaster.add_source(&key.project, new, &random, app.now()).await?;
     app.pullers.notify_one();
     Ok((StatusCode::CREATED, Json(made(&app, source, secret).await?)))
@@ -187,7 +188,7 @@ pub(crate) async fn add_secret(
     Path(id): Path<String>,
     Json(new): Json<NewSecret>,
 ) -> Answer<(StatusCode, Json<SourceMade>)> {
-    let (random, secret) = (random::bytes::<32>()?, new.secret.map(Secret::new));
+    let (random, secret) = (secret::random()?, new.secret.map(Secret::new));
     let (source, secret) =
         app.soulcaster.add_source_secret(&key.project, &id, secret, &random, app.now()).await?;
     Ok((StatusCode::CREATED, Json(made(&app, source, secret).await?)))
