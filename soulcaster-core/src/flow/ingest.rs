@@ -42,6 +42,9 @@ impl Record for Occurrence {
     }
 }
 
+/// A report and when it arrived.
+pub(crate) type Received = (Inbound, DateTime<Utc>);
+
 /// How often a commit is tried again when somebody else was faster.
 pub(crate) const TRIES: usize = 8;
 
@@ -97,12 +100,11 @@ impl Soulcaster {
     pub(crate) async fn try_ingest(
         &self,
         project: &ProjectId,
-        reports: &[(Inbound, DateTime<Utc>)],
+        reports: &[Received],
         with: Vec<Write>,
     ) -> Result<IngestReport> {
         let mut report = IngestReport::default();
-        let mut good: Vec<(&(Inbound, DateTime<Utc>), FeedbackId, String)> =
-            Vec::with_capacity(reports.len());
+        let mut good: Vec<(&Received, FeedbackId, String)> = Vec::with_capacity(reports.len());
         for (index, received) in reports.iter().enumerate() {
             let inbound = &received.0;
             match inbound.check() {

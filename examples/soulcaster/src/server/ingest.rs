@@ -163,7 +163,7 @@ async fn take(app: &App, route: Route, request: Request) -> Answer<Response> {
         Ok(response) => response,
         // Datadog gives up on anything but a server's error.
         Err(fault) if source == "datadog" && fault.status() == StatusCode::TOO_MANY_REQUESTS => {
-            fault.as_overload().into_response()
+            fault.into_overload().into_response()
         }
         Err(fault) => fault.into_response(),
     };
