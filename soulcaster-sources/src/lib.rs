@@ -22,6 +22,7 @@
 //! | Standard Webhooks (Svix) | [`standard_webhooks`] |
 //! | any JSON, by a mapping | [`generic`] |
 //! | reports written by hand | [`manual`] |
+//! | read what vendors' APIs answer | [`answer`] |
 //! | pull reports from vendors' APIs | `pull`, with the feature of that name |
 //! | keep records in one file, durably | [`SqliteStore`] |
 //!
@@ -29,6 +30,7 @@
 //! to.
 
 pub mod alertmanager;
+pub mod answer;
 #[cfg(test)]
 mod corpus;
 pub mod datadog;
@@ -51,6 +53,8 @@ pub mod posthog;
 #[cfg(feature = "pull")]
 pub mod pull;
 pub mod sentry;
+#[cfg(feature = "pull")]
+mod settings;
 pub mod signature;
 pub mod slack;
 pub mod splunk;
