@@ -215,6 +215,10 @@ impl Client {
         let mut response = request.send().await.map_err(|e| self.disconnected(&to, e))?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let now = self.now();
+        if status == 304 {
+            // It does not count.
+            self.made.pop_back();
+        }
         let left = exhausted(&headers, now);
         if let Some(wait) = left {
             self.barred_until = Some(after(now, wait));

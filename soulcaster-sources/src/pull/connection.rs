@@ -15,7 +15,8 @@ pub struct Connection {
     /// such addresses are not called, whatever name leads there, and no proxy of the system is used, as nobody
     /// knows what lies behind it.
     pub allow_private_network: bool,
-    /// Most calls in any span of [`per_seconds`](Self::per_seconds); calls beyond are not made.
+    /// Most calls in any span of [`per_seconds`](Self::per_seconds); calls beyond are not made. One that is
+    /// answered with "not modified" does not count.
     pub calls: u32,
     /// How long that span is.
     pub per_seconds: u32,

@@ -83,6 +83,13 @@ fn poller(connection: Connection) -> Box<dyn Source> {
     options(connection).source(Some(key())).unwrap()
 }
 
+/// A server of `issues`, which may change.
+async fn serve(hand: &Hand, issues: &Arc<Mutex<Issues>>) -> Fake {
+    let issues = Arc::clone(issues);
+    let answer = move |asked: &Asked| issues.lock().unwrap().answer(asked);
+    Fake::start(hand, move |_, asked| repository(asked).unwrap_or_else(|| answer(asked))).await
+}
+
 fn name(id: u64) -> String {
     format!("42#issue:{id}")
 }
@@ -118,6 +125,8 @@ async fn nothing_is_missed_while_issues_change_and_the_server_fails() {
                 (clock.now() + chrono::TimeDelta::seconds(61)).format("%a, %d %b %Y %H:%M:%S GMT"),
             ),
             7 | 8 => Answer::new(502, "<html>"),
+            9 => issues.answer(asked).cut(),
+            10 => issues.answer(asked).but("[{\"id\":"),
             11 => Answer::new(403, "")
                 .with("X-RateLimit-Remaining", 0)
                 .with("X-RateLimit-Reset", clock.now().timestamp() + 100),
@@ -179,11 +188,7 @@ async fn closed_and_reopened_issues_are_followed() {
     let issues = Arc::new(Mutex::new(Issues::default()));
     let at = hand.now().timestamp() - 3600;
     issues.lock().unwrap().all.extend([(1, (at, true)), (2, (at + 60, false)), (3, (at + 120, true))]);
-    let shared = Arc::clone(&issues);
-    let fake = Fake::start(&hand, move |_, asked| {
-        repository(asked).unwrap_or_else(|| shared.lock().unwrap().answer(asked))
-    })
-    .await;
+    let fake = serve(&hand, &issues).await;
     let mut poller = poller(fake.connection());
     let mut driver = Driver::new(&hand);
     driver.round(poller.as_mut()).await;
@@ -232,11 +237,7 @@ async fn quiet_rounds_are_answered_by_304() {
     let hand = Hand::new();
     let at = hand.now().timestamp() - 60;
     let issues = Arc::new(Mutex::new(Issues { all: BTreeMap::from([(1, (at, true))]) }));
-    let shared = Arc::clone(&issues);
-    let fake = Fake::start(&hand, move |_, asked| {
-        repository(asked).unwrap_or_else(|| shared.lock().unwrap().answer(asked))
-    })
-    .await;
+    let fake = serve(&hand, &issues).await;
     let mut poller = poller(fake.connection());
     let mut driver = Driver::new(&hand);
     for _ in 0..5 {
@@ -258,6 +259,92 @@ async fn quiet_rounds_are_answered_by_304() {
     let again = poller.fetch(cursor.as_deref()).await.unwrap();
     let twice = poller.fetch(cursor.as_deref()).await.unwrap();
     assert_eq!(again, twice);
+}
+
+#[tokio::test]
+async fn rounds_that_are_answered_by_304_cost_nothing() {
+    let hand = Hand::new();
+    let at = hand.now().timestamp() - 60;
+    let issues = Arc::new(Mutex::new(Issues { all: BTreeMap::from([(1, (at, true))]) }));
+    let fake = serve(&hand, &issues).await;
+    let mut poller = poller(Connection { calls: 4, per_seconds: 86_400, ..fake.connection() });
+    let mut driver = Driver::new(&hand);
+    for _ in 0..30 {
+        driver.round(poller.as_mut()).await;
+    }
+    assert_eq!((driver.errors.len(), driver.ids().await.len()), (0, 1), "repository, and three rounds");
+    assert!(fake.asked().len() > 30);
+}
+
+#[tokio::test]
+async fn repositories_are_read_one_after_the_other_though_one_is_gone() {
+    let hand = Hand::new();
+    let at = hand.now().timestamp() - 50_000;
+    let fake = Fake::start(&hand, move |n, asked| {
+        let (number, first) = match asked.path.split('/').nth(3) {
+            Some("app") => (42, 1),
+            Some("web") => (43, 1001),
+            _ => return Answer::new(404, r#"{"message": "Not Found"}"#),
+        };
+        if asked.query.is_empty() {
+            return Answer::ok(json!({"id": number, "full_name": "acme/x"}));
+        }
+        if n == 4 {
+            return Answer::new(429, "").with("Retry-After", 5);
+        }
+        let range = first..first + 150u64;
+        Issues { all: range.map(|id| (id, (at + i64::try_from(id).unwrap(), true))).collect() }.answer(asked)
+    })
+    .await;
+    let names = ["acme/app", "acme/gone", "Acme/web", "acme/app"];
+    let repositories = names.iter().map(|name| (*name).to_owned()).collect();
+    let several = GithubOptions { repositories, ..options(fake.connection()) };
+    let mut poller = several.source(Some(key())).unwrap();
+    let mut driver = Driver::new(&hand);
+    for _ in 0..2 {
+        driver.round(poller.as_mut()).await;
+    }
+    let ids = driver.ids().await;
+    assert_eq!(ids.len(), 2 * 135, "but for pull requests");
+    assert!(ids.contains(&"42#issue:1".into()) && ids.contains(&"43#issue:1001".into()));
+    assert_eq!(driver.unread.len(), 2, "once a round");
+    assert!(driver.unread[0].reason.starts_with("acme/gone: ") && driver.unread[0].reason.contains("404"));
+    assert!(driver.kept().await.values().all(|item| item.occurrences == 1));
+}
+
+#[tokio::test]
+async fn page_that_the_server_never_gives_holds_up_no_other() {
+    let hand = Hand::new();
+    let at = hand.now().timestamp() - 50_000;
+    let issues = Arc::new(Mutex::new(Issues::default()));
+    for id in 1..=350 {
+        issues.lock().unwrap().all.insert(id, (at + i64::try_from(id).unwrap(), true));
+    }
+    let second = DateTime::from_timestamp(at + 99, 0).unwrap().to_rfc3339_opts(SecondsFormat::Secs, true);
+    let broken = Arc::new(Mutex::new(true));
+    let (shared, down) = (Arc::clone(&issues), Arc::clone(&broken));
+    let fake = Fake::start(&hand, move |_, asked| match repository(asked) {
+        Some(answer) => answer,
+        // The second one.
+        None if *down.lock().unwrap()
+            && asked.query.get("since") == Some(&second)
+            && asked.query["page"] == "1" =>
+        {
+            Answer::new(500, "")
+        }
+        None => shared.lock().unwrap().answer(asked),
+    })
+    .await;
+    let mut poller = poller(fake.connection());
+    let mut driver = Driver::new(&hand);
+    driver.round(poller.as_mut()).await;
+    let (read, calls) = (driver.ids().await.len(), fake.asked().len());
+    assert!(read > 200 && read < 250, "{read}");
+    assert!(driver.unread[0].reason.starts_with("acme/app: a page is left out"), "{:?}", driver.unread);
+    assert!(calls < 12, "{calls}");
+    *broken.lock().unwrap() = false;
+    driver.round(poller.as_mut()).await;
+    assert_eq!(driver.ids().await.len(), 315, "the next round comes by again");
 }
 
 #[tokio::test]

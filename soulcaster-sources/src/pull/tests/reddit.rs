@@ -106,6 +106,8 @@ async fn nothing_is_missed_while_posts_come_and_go_and_the_server_fails() {
                 (clock.now() + chrono::TimeDelta::seconds(33)).format("%a, %d %b %Y %H:%M:%S GMT"),
             ),
             9 | 13 => Answer::new(500, ""),
+            10 => subs[sub].answer(asked).cut(),
+            12 => subs[sub].answer(asked).but("{\"kind\":"),
             11 => Answer::new(401, ""),
             _ => subs[sub]
                 .answer(asked)
@@ -135,6 +137,42 @@ async fn nothing_is_missed_while_posts_come_and_go_and_the_server_fails() {
     let times: Vec<_> = fake.asked().iter().map(|asked| asked.at).collect();
     assert!(times.windows(21).all(|calls| (calls[20] - calls[0]).num_seconds() >= 60 - 2), "{times:?}");
     assert!(fake.asked().iter().all(|asked| asked.header("user-agent") == Some(AGENT)));
+}
+
+#[tokio::test]
+async fn no_more_than_a_hundred_calls_are_made_in_a_minute() {
+    let hand = Hand::new();
+    let fake =
+        Fake::start(&hand, |_, asked| if is_login(asked) { login() } else { Posts::default().answer(asked) })
+            .await;
+    let usual = RedditOptions::default().connection;
+    let connection = Connection { calls: usual.calls, per_seconds: usual.per_seconds, ..fake.connection() };
+    let mut poller = RedditOptions { connection, ..options(&fake, &["rust"]) }.source(key()).unwrap();
+    for _ in 0..130 {
+        let _ = poller.fetch(None).await;
+    }
+    assert_eq!(fake.asked().len(), 100);
+    hand.pass(Duration::from_secs(60));
+    poller.fetch(None).await.unwrap();
+}
+
+#[tokio::test]
+async fn list_that_stays_broken_leaves_the_others() {
+    let hand = Hand::new();
+    let now = hand.now().timestamp();
+    let fake = Fake::start(&hand, move |_, asked| match asked.path.as_str() {
+        _ if is_login(asked) => login(),
+        "/r/broken/new" => Answer::new(500, ""),
+        "/r/odd/new" => Answer::ok("<html>"),
+        _ => Posts { list: vec![(7, now)] }.answer(asked),
+    })
+    .await;
+    let mut poller = reddit(&fake, &["broken", "odd", "rust"]);
+    let mut driver = Driver::new(&hand);
+    driver.round(poller.as_mut()).await;
+    assert_eq!(driver.ids().await, ["t3_7"]);
+    assert_eq!((driver.unread.len(), driver.errors.len()), (2, 4));
+    assert_eq!(fake.asked().len(), 8, "login, three tries of each, and the good one");
 }
 
 #[tokio::test]

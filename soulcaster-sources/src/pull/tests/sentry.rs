@@ -86,6 +86,7 @@ async fn nothing_is_missed_while_the_list_moves_and_the_server_fails() {
                 (clock.now() + chrono::TimeDelta::seconds(45)).format("%a, %d %b %Y %H:%M:%S GMT"),
             ),
             6 | 7 => Answer::new(500, "oops"),
+            8 => issues.answer(asked).cut(),
             9 => Answer::new(400, r#"{"detail": "Invalid cursor parameter."}"#),
             12 => Answer::new(404, ""),
             14 => Answer::ok("[{\"id\":"),

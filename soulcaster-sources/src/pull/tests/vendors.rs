@@ -244,6 +244,87 @@ async fn intercom_searches_from_the_mark() {
     assert_eq!(last["query"]["value"], began - 601);
 }
 
+#[tokio::test]
+async fn zendesk_goes_past_a_page_that_is_never_given() {
+    let hand = Hand::new();
+    let start = hand.now().timestamp() - 6 * 3600;
+    let mend = hand.now() + chrono::TimeDelta::hours(2);
+    // A ticket every ten minutes, three a page; the page with the sixth cannot be had for two hours.
+    let clock = hand.clone();
+    let fake = Fake::start(&hand, move |_, asked| {
+        let now = clock.now();
+        let known = (now.timestamp() - start) / 600;
+        let from = match asked.query.get("cursor") {
+            Some(cursor) => cursor.parse::<i64>().unwrap(),
+            None => (asked.query["start_time"].parse::<i64>().unwrap() - start).max(0) / 600,
+        };
+        let ids: Vec<i64> = (from..known).take(3).collect();
+        if ids.contains(&6) && now < mend {
+            return Answer::new(500, "");
+        }
+        let end = from + ids.len() as i64;
+        let tickets: Vec<Value> = ids
+            .iter()
+            .map(|id| {
+                json!({"id": id, "subject": format!("ticket {id}"), "generated_timestamp": start + id * 600})
+            })
+            .collect();
+        Answer::ok(
+            json!({"tickets": tickets, "after_cursor": end.to_string(), "end_of_stream": end >= known}),
+        )
+    })
+    .await;
+    let options = ZendeskOptions { connection: fake.connection(), ..ZendeskOptions::default() };
+    let mut poller = options.source(key()).unwrap();
+    let mut driver = Driver::new(&hand);
+    driver.round(poller.as_mut()).await;
+    let ids = driver.ids().await;
+    assert!(!ids.contains(&"ticket:6".into()) && ids.contains(&"ticket:35".into()), "{ids:?}");
+    let calls = fake.asked().len();
+    assert!(calls < 30, "{calls}");
+    assert!(driver.unread[0].reason.contains("a page is left out"), "{:?}", driver.unread);
+    hand.pass(Duration::from_secs(2 * 3600));
+    driver.round(poller.as_mut()).await;
+    assert_eq!(driver.ids().await.len(), 48, "nothing is lost");
+    let all = fake.asked().len();
+    driver.round(poller.as_mut()).await;
+    assert_eq!(fake.asked().len(), all + 1, "and it goes on from the end");
+}
+
+#[tokio::test]
+async fn round_of_datadog_ends_at_a_page_that_stays_unreadable_and_the_next_one_starts_at_the_top() {
+    let hand = Hand::new();
+    let (clock, broken) = (hand.clone(), std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true)));
+    let start = hand.now().timestamp();
+    let down = std::sync::Arc::clone(&broken);
+    let fake = Fake::start(&hand, move |_, asked| {
+        assert_eq!(asked.query["sort"], "-timestamp");
+        let newest = 100 + (clock.now().timestamp() - start) / 60;
+        let from: i64 = asked.query.get("page[cursor]").map_or(newest, |page| page.parse().unwrap());
+        if from <= 94 && down.load(std::sync::atomic::Ordering::SeqCst) {
+            return Answer::ok("{\"data\": [");
+        }
+        let data: Vec<Value> = (80.max(from - 2)..=from)
+            .rev()
+            .map(|id| json!({"id": id.to_string(), "attributes": {"message": "m"}}))
+            .collect();
+        Answer::ok(json!({"data": data, "meta": {"page": {"after": (from - 3).to_string()}}}))
+    })
+    .await;
+    let options = DatadogOptions { connection: fake.connection(), ..DatadogOptions::default() };
+    let mut poller = options.source(key(), key()).unwrap();
+    let mut driver = Driver::new(&hand);
+    driver.round(poller.as_mut()).await;
+    assert_eq!((driver.ids().await.len(), driver.unread.len()), (6, 1));
+    hand.pass(Duration::from_secs(300));
+    driver.round(poller.as_mut()).await;
+    assert!(driver.ids().await.contains(&"105".into()), "what is new comes");
+    broken.store(false, std::sync::atomic::Ordering::SeqCst);
+    driver.round(poller.as_mut()).await;
+    assert!(driver.ids().await.contains(&"80".into()), "what was left out comes");
+    assert_eq!(driver.ids().await.len(), 26);
+}
+
 /// Every poller takes any cursor without a panic, and calls nobody for a broken one.
 #[tokio::test]
 async fn any_cursor_is_taken_or_refused() {
