@@ -377,6 +377,9 @@ pub(crate) struct Serve {
     /// Seconds from a delivery to the grouping of its project
     #[arg(long, default_value_t = 2, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(0..=3600))]
     pub(crate) group_after: u32,
+    /// Seconds from one round of pulling a source to the next
+    #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(60..=604_800))]
+    pub(crate) pull_every: u32,
     /// Items that a user may have over all projects [default: no limit]
     #[arg(long, value_name = "N")]
     pub(crate) max_items: Option<u64>,

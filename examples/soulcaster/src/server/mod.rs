@@ -23,6 +23,7 @@ mod patience;
 mod pending;
 mod priority;
 mod problem;
+mod pull;
 mod request;
 mod router;
 mod sources;
@@ -73,6 +74,8 @@ pub(crate) struct Settings {
     pub(crate) connections: usize,
     /// From a delivery to the grouping of its project.
     pub(crate) debounce: Duration,
+    /// From the end of one round of pulling a source to the next.
+    pub(crate) pull_interval: Duration,
     /// What a user may have.
     pub(crate) limits: Limits,
 }
@@ -131,6 +134,7 @@ pub(crate) fn serve(db: &Path, settings: Settings) -> Result<()> {
     rayon::broadcast(|_| priority::lower(Priority::Grouping));
     let workers = [
         worker("take-in", Priority::TakingIn, 1, drain::run(app.clone())),
+        worker("pull", Priority::TakingIn, 1, pull::run(app.clone())),
         worker("group", Priority::Grouping, GROUPING_THREADS, jobs::run(app.clone())),
     ];
     let address = listener.local_addr().map_err(|e| failed("the address is not known", e))?;
@@ -143,9 +147,8 @@ pub(crate) fn serve(db: &Path, settings: Settings) -> Result<()> {
             .await;
     });
     // A grouping that is under way is given up: it had written nothing yet, and begins anew at the next start.
-    let [take_in, group] = workers;
-    for worker in [take_in?, group?] {
-        wait_for(&worker);
+    for worker in workers {
+        wait_for(&worker?);
     }
     runtime.shutdown_background();
     tracing::info!("stopped");
