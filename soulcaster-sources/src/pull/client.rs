@@ -109,11 +109,20 @@ pub(super) struct Failure {
     pub(super) error: Error,
     /// What the server answered, if it did.
     pub(super) status: Option<u16>,
+    /// Whether it is of the source as a whole, and not of a page.
+    pub(super) is_whole: bool,
+}
+
+impl Failure {
+    /// The same, of the source as a whole.
+    pub(super) fn of_source(self) -> Self {
+        Self { is_whole: true, ..self }
+    }
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { error, status: None }
+        Self { error, status: None, is_whole: false }
     }
 }
 
@@ -201,10 +210,7 @@ impl Client {
         if let Some(time) = self.closed_for(now) {
             let wait = until(time, now).as_secs_f64().ceil();
             let what = format!("{to} takes no call yet; try again in {wait} s");
-            return Err(Failure {
-                error: Error::new(ErrorKind::RateLimited, self.operation, what),
-                status: None,
-            });
+            return Err(Error::new(ErrorKind::RateLimited, self.operation, what).into());
         }
         self.made.push_back(now);
         let Call { method, url, headers, body, secrets } = call;
@@ -287,12 +293,12 @@ impl Client {
         } else {
             "breaks the connection; try again later"
         };
-        let Failure { error: told, status } = self.failure(to, ErrorKind::Unavailable, None, what);
-        Failure { error: told.with_source(error.without_url()), status }
+        let Failure { error: told, .. } = self.failure(to, ErrorKind::Unavailable, None, what);
+        told.with_source(error.without_url()).into()
     }
 
     fn failure(&self, to: &str, kind: ErrorKind, status: Option<u16>, what: impl Display) -> Failure {
-        Failure { error: Error::new(kind, self.operation, format!("{to} {what}")), status }
+        Failure { status, ..Error::new(kind, self.operation, format!("{to} {what}")).into() }
     }
 }
 

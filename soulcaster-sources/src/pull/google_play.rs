@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use soulcaster_core::port::Source;
-use soulcaster_core::{Error, ErrorKind, Result, Secret};
+use soulcaster_core::{Error, Result, Secret};
 
 use super::client::{Call, Client, Failure};
 use super::clock::after;
@@ -98,14 +98,7 @@ impl GooglePlay {
         let assertion = self.key.sign(OPERATION, self.key_id.as_deref(), &claims)?;
         let body = form(&[("grant_type", GRANT), ("assertion", assertion.expose())]);
         let call = Call::post(url, "application/x-www-form-urlencoded", body).hiding(&assertion);
-        let answer: Value = match client.send(call).await {
-            // Google answers 400 to an account that it does not know.
-            Err(Failure { error, status: Some(400) }) => {
-                return Err(Error::new(ErrorKind::Unauthorized, OPERATION, error.message().to_owned()).into());
-            }
-            reply => reply?.json()?,
-        };
-        Ok(self.tokens.grant(client, &answer, "the service account")?)
+        self.tokens.login(client, call, "the service account").await
     }
 }
 

@@ -154,10 +154,14 @@ impl<V: Vendor> Poller<V> {
 
     /// Goes on though the page that `round` is at cannot be had, unless the failure is of the source as a whole.
     fn go_on(&mut self, failure: Failure, feed: usize, round: &mut Round) -> Result<Step> {
-        let Failure { error, status } = failure;
+        let Failure { error, status, is_whole } = failure;
+        if is_whole {
+            return Err(error);
+        }
         let (feeds, kind) = (self.vendor.feeds(), error.kind());
         let is_lost = matches!(kind, ErrorKind::Invalid | ErrorKind::NotFound) && status.is_some();
-        let is_refused = matches!(status, Some(302 | 403 | 404)) && kind != ErrorKind::RateLimited;
+        let is_refused =
+            matches!(status, Some(300..400 | 403 | 404 | 410 | 451)) && kind != ErrorKind::RateLimited;
         // A server that does not answer at all has no trouble with this page.
         let is_bad = match kind {
             ErrorKind::Unexpected | ErrorKind::TooLarge => true,

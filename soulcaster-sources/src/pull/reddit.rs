@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use soulcaster_core::port::Source;
 use soulcaster_core::{Error, Result, Secret};
 
@@ -168,8 +167,8 @@ impl Reddit {
         let url = self.login.at(&["api", "v1", "access_token"], []);
         let body = form(&[("grant_type", "client_credentials")]);
         let call = Call::post(url, "application/x-www-form-urlencoded", body);
-        let answer: Value = client.send(call.basic(&self.client_id, &self.client_secret)).await?.json()?;
-        Ok(self.tokens.grant(client, &answer, "client id and secret")?)
+        let call = call.basic(&self.client_id, &self.client_secret);
+        self.tokens.login(client, call, "client id and secret").await
     }
 }
 

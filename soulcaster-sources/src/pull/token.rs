@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use soulcaster_core::{Error, ErrorKind, Result, Secret};
+use soulcaster_core::{Error, ErrorKind, Secret};
 
-use super::client::{Client, check_secret};
+use super::client::{Call, Client, Failure, check_secret};
 use super::clock::after;
 use crate::payload;
 
@@ -39,15 +39,30 @@ impl Tokens {
         secret
     }
 
-    /// Keeps the token of an OAuth `answer`.
-    pub(super) fn grant(&mut self, client: &Client, answer: &Value, check: &str) -> Result<Secret> {
+    /// Asks for a token by OAuth; `check` says what to look at where none is given.
+    pub(super) async fn login(
+        &mut self,
+        client: &mut Client,
+        call: Call,
+        check: &str,
+    ) -> Result<Secret, Failure> {
+        let reply = client.send(call).await.map_err(|mut failure| {
+            if failure.status == Some(400) {
+                // So some answer to whom they do not know.
+                let told = failure.error.message().to_owned();
+                failure.error = Error::new(ErrorKind::Unauthorized, client.operation(), told);
+            }
+            failure.of_source()
+        })?;
+        let answer: Value = reply.json().map_err(|error| Failure::from(error).of_source())?;
         let secret = answer.get("access_token").and_then(Value::as_str).map(Secret::new);
         let operation = client.operation();
-        let secret = secret.filter(|secret| check_secret(operation, "the token", secret).is_ok());
-        let secret = secret.ok_or_else(|| {
-            Error::new(ErrorKind::Unauthorized, operation, format!("the login gives no token; check {check}"))
-        })?;
-        let life = payload::word(answer, "/expires_in").and_then(|seconds| seconds.parse().ok());
+        let Some(secret) = secret.filter(|secret| check_secret(operation, "the token", secret).is_ok())
+        else {
+            let what = format!("the login gives no token; check {check}");
+            return Err(Failure::from(Error::new(ErrorKind::Unauthorized, operation, what)).of_source());
+        };
+        let life = payload::word(&answer, "/expires_in").and_then(|seconds| seconds.parse().ok());
         Ok(self.keep(client, secret, Duration::from_secs(life.unwrap_or(3600))))
     }
 

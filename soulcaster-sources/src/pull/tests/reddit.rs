@@ -259,6 +259,20 @@ async fn bad_login_is_told_without_the_secret() {
 }
 
 #[tokio::test]
+async fn refused_login_is_of_no_list_alone() {
+    for status in [400, 401, 403, 404, 500] {
+        let fake = Fake::start(&Hand::new(), move |_, _| Answer::new(status, "")).await;
+        let mut poller = reddit(&fake, &["rust", "programming"]);
+        let mut driver = Driver::new(&fake.hand);
+        for _ in 0..4 {
+            driver.pull(poller.as_mut()).await.unwrap_err();
+        }
+        assert_eq!((fake.asked().len(), driver.unread.len()), (4, 0), "{status}");
+        assert_eq!(driver.state().await.failures, 4);
+    }
+}
+
+#[tokio::test]
 async fn refused_list_leaves_the_others() {
     let hand = Hand::new();
     let now = hand.now().timestamp();
