@@ -13,7 +13,9 @@ const MAX_ATTACHMENTS: usize = 50;
 /// Reads an RFC 5322 message.
 pub(super) fn read(bytes: &[u8]) -> Result<Mail> {
     let refuse = || payload::invalid("the body is no e-mail message");
-    let message = MessageParser::default().parse(bytes).ok_or_else(refuse)?;
+    // The parser asserts in debug builds what broken messages need not keep: that is a refusal too.
+    let parsed = std::panic::catch_unwind(|| MessageParser::default().parse(bytes));
+    let message = parsed.ok().flatten().ok_or_else(refuse)?;
     if message.from().is_none() && message.subject().is_none() && message.message_id().is_none() {
         return Err(refuse());
     }

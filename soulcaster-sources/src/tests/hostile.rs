@@ -286,9 +286,7 @@ fn a_time_in_any_unit_is_read_and_nonsense_is_no_time() {
         json!("31/12/25"),
     ];
     // OTLP counts nanoseconds alone, and a time of Slack is an id as well.
-    for (vendor, webhook) in
-        open().into_iter().filter(|(vendor, _)| !matches!(*vendor, "otlp" | "slack"))
-    {
+    for (vendor, webhook) in open().into_iter().filter(|(vendor, _)| !matches!(*vendor, "otlp" | "slack")) {
         let timed = |sample: &Value| {
             let mut count = 0;
             dated(&mut sample.clone(), &json!(0), &mut count);
