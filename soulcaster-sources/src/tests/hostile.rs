@@ -20,7 +20,7 @@ pub(super) fn behaves(webhook: &dyn Webhook, delivery: &Delivery) -> soulcaster_
                 assert_eq!(report.source, webhook.name());
                 assert!(!report.title.chars().any(char::is_control));
                 assert!(!report.body.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')));
-                assert!(report.title.len() + report.body.len() < 600 << 10);
+                assert!(report.title.len().max(report.body.len()) <= (256 << 10) + "\n[cut]".len());
                 assert!(report.url.as_deref().is_none_or(|url| url.to_ascii_lowercase().starts_with("http")));
                 for time in [report.occurred_at, report.updated_at].into_iter().flatten() {
                     assert!((1970..=2201).contains(&time.year()), "{time}");
@@ -338,6 +338,45 @@ fn vast_text_is_cut_and_kept_raw() {
             }
         }
         assert!(kept > 0 && answered > 0, "{vendor}");
+    }
+}
+
+#[test]
+fn a_body_put_together_of_many_texts_is_cut_too() {
+    let line = "words ".repeat(1000);
+    let many =
+        |n: usize, each: fn(usize, &str) -> Value| (0..n).map(|index| each(index, &line)).collect::<Value>();
+    let facts: Map<String, Value> = (0..500).map(|n| (format!("fact {n}"), json!(line))).collect();
+    let frames = many(10, |_, line| json!({"function": line, "filename": line, "in_app": true}));
+    let raised = json!([{"type": "E", "value": "v", "stacktrace": {"frames": frames}}]);
+    let blocks = many(500, |_, line| json!({"type": "section", "text": {"type": "mrkdwn", "text": line}}));
+    let deliveries = [
+        ("pagerduty", json!({"type": "incident", "id": "1", "title": "t", "body": {"details": facts}})),
+        (
+            "sentry",
+            json!({"data": {"event": {"event_id": "e", "title": "t", "exception": {"values": vec![raised[0].clone(); 5]}}}}),
+        ),
+        (
+            "slack",
+            json!({"type": "event_callback", "team_id": "T", "event":
+            {"type": "message", "channel": "C", "ts": "1596183880.0042", "text": "", "blocks": blocks}}),
+        ),
+        (
+            "discord",
+            json!({"id": "1", "channel_id": "2", "content": "", "embeds": many(500, |n, line| json!({"title": n, "description": line}))}),
+        ),
+        (
+            "alertmanager",
+            json!({"alerts": [{"annotations": {"summary": line.repeat(40), "description": format!("d {}", line.repeat(40))}}]}),
+        ),
+    ];
+    for (vendor, webhook) in open() {
+        if let Some((_, body)) = deliveries.iter().find(|(known, _)| *known == vendor) {
+            let Ok(Decoded::Reports(reports)) = behaves(webhook.as_ref(), &sent(body.to_string())) else {
+                panic!("{vendor}")
+            };
+            assert!(reports[0].body.ends_with("\n[cut]"), "{vendor}");
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use chrono::Datelike;
 use serde_json::{Map, Value};
 use soulcaster_core::memory::Cursor;
 use soulcaster_core::port::store::{Order, Query};
-use soulcaster_core::port::{Decoded, Delivery, Webhook};
+use soulcaster_core::port::{Delivery, Webhook};
 use soulcaster_core::{Error, ErrorKind, Secret};
 
 use super::Target;
@@ -281,6 +281,5 @@ fn a_verifier_lets_in_what_was_signed() {
             "{} {answer:?}",
             signed.vendor
         );
-        let _: Option<Decoded> = answer.ok();
     }
 }
