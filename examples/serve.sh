@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Serves a new database, delivers a report by hand and a signed issue of GitHub, and shows them in one group.
+# Serves a new database, delivers some reports by hand and a signed issue of GitHub, and shows their groups.
 # Usage: examples/serve.sh [path of the soulcaster binary]
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -17,16 +17,21 @@ hook=$(printf hook-secret | "$soulcaster" sources add github --secret-file - --q
 
 issue=soulcaster-sources/fixtures/github/issues.opened.json
 signature=$(openssl dgst -sha256 -hmac hook-secret <"$issue" | sed 's/.* //')
-curl --silent --show-error --fail "$url/ingest/manual" -H "Authorization: Bearer $key" \
-  -d '{"text": "There is a spelling error in the README file"}' --next --silent --show-error --fail \
-  "$url$hook" -H 'X-GitHub-Event: issues' -H "X-Hub-Signature-256: sha256=$signature" --data-binary "@$issue"
+ask=(curl --silent --show-error --fail)
+mine=(-H "Authorization: Bearer $key")
+for text in "README spells commit with two t's" "The app crashes when I log in" "Login crashes the app" \
+  "Spelling error in the README: commit"; do
+  "${ask[@]}" "${mine[@]}" "$url/ingest/manual" -d "{\"text\": \"$text\"}"
+  echo
+done
+"${ask[@]}" "$url$hook" -H 'X-GitHub-Event: issues' -H "X-Hub-Signature-256: sha256=$signature" --data-binary "@$issue"
 echo
 
 for _ in $(seq 100); do
-  status=$(curl --silent --show-error --fail -H "Authorization: Bearer $key" "$url/clustering/status")
+  status=$("${ask[@]}" "${mine[@]}" "$url/clustering/status")
   case $status in *'"pending_unclustered":0,"is_clustering":false'*) break ;; esac
   sleep 0.1
 done
 "$soulcaster" clusters
-curl --silent --show-error --fail -H "Authorization: Bearer $key" "$url/clusters"
+"${ask[@]}" "${mine[@]}" "$url/clusters"
 echo
