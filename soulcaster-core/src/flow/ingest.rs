@@ -56,8 +56,15 @@ pub(crate) fn is_lost_race(error: &Error) -> bool {
 /// What is said when that happens again and again.
 pub(crate) fn busy(project: &ProjectId) -> Error {
     let message = format!("another process keeps changing project {project}; run it again");
-    Error::conflict("project.change", message)
+    Error::conflict(BUSY, message)
 }
+
+/// Whether that is what was said.
+pub(crate) fn is_busy(error: &Error) -> bool {
+    error.kind() == ErrorKind::Conflict && error.operation() == BUSY
+}
+
+const BUSY: &str = "project.change";
 
 impl Soulcaster {
     /// Keeps `reports`, received at `now`, in one commit.

@@ -110,7 +110,7 @@ impl App {
 }
 
 /// The files beside the database: `soulcaster.db` has `soulcaster.inbox.db` and `soulcaster.jobs.db`.
-fn beside(db: &Path, what: &str) -> PathBuf {
+pub(crate) fn beside(db: &Path, what: &str) -> PathBuf {
     db.with_extension(format!("{what}.db"))
 }
 
@@ -175,13 +175,14 @@ async fn open(db: &Path, settings: Settings) -> Result<Arc<App>> {
     metrics::set_global_recorder(recorder).map_err(|e| {
         Error::new(ErrorKind::Unexpected, "serve", "metrics are set up twice").with_source(e.to_string())
     })?;
+    let inbox = Inbox::open(beside(db, "inbox"), settings.backlog)?;
     Ok(Arc::new(App {
         soulcaster,
-        inbox: Inbox::open(beside(db, "inbox"), settings.backlog)?,
         jobs: Jobs::open(&beside(db, "jobs"), settings.debounce).await?,
         limiter: Limiter::new(settings.rate),
         settings,
-        pending: Pending::default(),
+        pending: Pending::of_waiting(inbox.waiting_reports()?),
+        inbox,
         arrived: Notify::new(),
         taken: AtomicU64::new(0),
         in_flight: AtomicUsize::new(0),
