@@ -128,7 +128,8 @@ impl Ledger {
     /// That `items` are what was acknowledged, exactly: each once, with the bytes of its latest delivery; of what
     /// was not acknowledged whole deliveries or nothing.
     pub(crate) fn check(&self, items: &[FeedbackItem]) {
-        let found: BTreeMap<&str, &FeedbackItem> = items.iter().map(|item| (item.id.as_str(), item)).collect();
+        let found: BTreeMap<&str, &FeedbackItem> =
+            items.iter().map(|item| (item.id.as_str(), item)).collect();
         assert_eq!(found.len(), items.len(), "an item is there twice");
         let raw = |item: &FeedbackItem| hash(item.raw_payload.as_deref().expect("the bytes are kept"));
         for (id, wanted) in &self.wanted {

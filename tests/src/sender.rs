@@ -81,7 +81,8 @@ impl Sender {
 
     fn list(&mut self) -> Sent {
         let ids: Vec<String> = self.ids();
-        let entry = |id: &String| json!({"id": id, "title": self.random.of(&self.texts), "number": self.number});
+        let entry =
+            |id: &String| json!({"id": id, "title": self.random.of(&self.texts), "number": self.number});
         let mut list: Vec<Value> = ids.iter().map(entry).collect();
         list[0]["padding"] = self.padding().into();
         let items = ids.iter().map(|id| item("generic", id)).collect();
