@@ -272,8 +272,8 @@ async fn rounds_that_are_answered_by_304_cost_nothing() {
     for _ in 0..30 {
         driver.round(poller.as_mut()).await;
     }
-    assert_eq!((driver.errors.len(), driver.ids().await.len()), (0, 1), "repository, and three rounds");
     assert!(fake.asked().len() > 30);
+    assert_eq!(hand.now(), Hand::new().now(), "nothing had to wait");
 }
 
 #[tokio::test]
@@ -345,6 +345,27 @@ async fn page_that_the_server_never_gives_holds_up_no_other() {
     *broken.lock().unwrap() = false;
     driver.round(poller.as_mut()).await;
     assert_eq!(driver.ids().await.len(), 315, "the next round comes by again");
+}
+
+#[tokio::test]
+async fn server_that_breaks_down_is_not_asked_for_page_after_page() {
+    let hand = Hand::new();
+    let at = hand.now().timestamp() - 50_000;
+    let issues = Issues { all: (1..=950).map(|id| (id, (at + i64::try_from(id).unwrap(), true))).collect() };
+    let fake = Fake::start(&hand, move |n, asked| match repository(asked) {
+        Some(answer) => answer,
+        None if n < 2 => issues.answer(asked),
+        None => Answer::new(503, ""),
+    })
+    .await;
+    let mut poller = poller(fake.connection());
+    let mut driver = Driver::new(&hand);
+    driver.round(poller.as_mut()).await;
+    assert_eq!((fake.asked().len(), driver.unread.len()), (14, 4), "four pages, each three times");
+    for failures in 1..=5 {
+        driver.pull(poller.as_mut()).await.unwrap_err();
+        assert_eq!(driver.state().await.failures, failures, "and then it counts as down");
+    }
 }
 
 #[tokio::test]
