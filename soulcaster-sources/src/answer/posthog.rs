@@ -15,7 +15,7 @@ pub(crate) struct Events(PosthogWebhook);
 impl Events {
     /// Events of these names; every event without a list, none with an empty one.
     pub(crate) fn new(event_types: Option<Vec<String>>) -> Result<Self> {
-        let settings = PosthogSettings { event_types, ..PosthogSettings::default() };
+        let settings = PosthogSettings { event_types };
         PosthogWebhook::new(Auth::AllowUnsigned, settings).map(Self)
     }
 }
