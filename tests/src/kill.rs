@@ -94,6 +94,7 @@ fn write(board: &Board, key: &str, mut sender: Sender, mut log: Log, seed: u64) 
                     let items: Vec<_> = sent.items.iter().map(ToString::to_string).collect();
                     assert_eq!(receipt["items"], serde_json::json!(items), "{receipt}");
                     log.acknowledged(&sent);
+                    sender.acknowledged(&sent);
                     break;
                 }
                 Err(_) if sent.is_first && random.below(4) == 0 => {
@@ -202,9 +203,11 @@ fn a_killed_server_loses_doubles_and_halves_nothing() {
             ward.look();
         }
     }
+    let killed = begun.elapsed();
     let server = Server::run(desk.command(&SERVE));
     board.show(Some(&server.url));
     writers.end();
+    eprintln!("{killed:?} {:?}", begun.elapsed());
     for key in &keys {
         // Nobody asks for it to be grouped.
         let client = Client::with_key(&server, key);
@@ -214,6 +217,7 @@ fn a_killed_server_loses_doubles_and_halves_nothing() {
             jobs.as_array().unwrap().iter().partition(|job| job["status"] == "succeeded");
         assert!(!done.is_empty() && others.is_empty(), "{} done, but {others:#?}", done.len());
     }
+    eprintln!("settled {:?}", begun.elapsed());
     assert_eq!(server.stop().0, Some(0));
     let (mut deliveries, mut items) = (0, 0);
     for project in PROJECTS {

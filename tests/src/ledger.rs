@@ -1,6 +1,6 @@
 //! What has been acknowledged, written down where no kill reaches, and whether a store has it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
@@ -41,11 +41,29 @@ pub(crate) fn hash(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// A delivery as its sender remembers it.
+pub(crate) struct Entry {
+    /// Otherwise nobody knows whether it was kept.
+    acknowledged: bool,
+    /// Of the bytes.
+    hash: String,
+    items: Vec<String>,
+}
+
+impl Entry {
+    pub(crate) fn of(sent: &Sent, acknowledged: bool) -> Self {
+        let items = sent.items.iter().map(ToString::to_string).collect();
+        Self { acknowledged, hash: hash(&sent.body), items }
+    }
+}
+
 /// What an item has to be.
 #[derive(Default)]
 struct Wanted {
-    occurrences: u64,
-    /// The hash of each sender's latest delivery about it.
+    /// Deliveries about it that were acknowledged, and those that may have been kept beside them.
+    acknowledged: u64,
+    open: u64,
+    /// The hashes of the deliveries that may be the latest.
     latest: Vec<String>,
 }
 
@@ -55,61 +73,50 @@ pub(crate) struct Ledger {
     /// Deliveries that were acknowledged.
     pub(crate) deliveries: usize,
     wanted: BTreeMap<String, Wanted>,
-    /// Deliveries about new items of which nobody knows whether they were kept: hash, items.
-    open: Vec<(String, Vec<String>)>,
+    /// The items of deliveries of which nobody knows whether they were kept.
+    open: Vec<Vec<String>>,
 }
 
 impl Ledger {
     /// Reads the log of another sender.
     pub(crate) fn read(&mut self, log: &Path) {
         let text = std::fs::read_to_string(log).expect("a log");
-        let mut latest: BTreeMap<String, String> = BTreeMap::new();
-        for line in text.lines() {
+        let entry = |line: &str| {
             let mut words = line.split(' ').map(str::to_owned);
-            let (what, hash) = (words.next().expect("a word"), words.next().expect("a hash"));
-            let ids = words.collect();
-            if what == "acknowledged" {
-                self.add(&hash, &ids, &mut latest);
+            let acknowledged = words.next().expect("a word") == "acknowledged";
+            Entry { acknowledged, hash: words.next().expect("a hash"), items: words.collect() }
+        };
+        self.add(&text.lines().map(entry).collect::<Vec<_>>());
+    }
+
+    /// Adds the deliveries of another sender, in order.
+    pub(crate) fn add(&mut self, entries: &[Entry]) {
+        let mut latest: BTreeMap<&str, &str> = BTreeMap::new();
+        for Entry { acknowledged, hash, items } in entries {
+            for id in items {
+                let wanted = self.wanted.entry(id.clone()).or_default();
+                if *acknowledged {
+                    wanted.acknowledged += 1;
+                    latest.insert(id, hash);
+                } else {
+                    wanted.open += 1;
+                    wanted.latest.push(hash.clone());
+                }
+            }
+            if *acknowledged {
+                self.deliveries += 1;
             } else {
-                self.open.push((hash, ids));
+                self.open.push(items.clone());
             }
         }
-        self.close(latest);
-    }
-
-    /// The deliveries of one sender, all of them acknowledged.
-    pub(crate) fn of(sent: &[Sent]) -> Self {
-        let (mut ledger, mut latest) = (Self::default(), BTreeMap::new());
-        for sent in sent {
-            let ids: Vec<String> = sent.items.iter().map(ToString::to_string).collect();
-            ledger.add(&hash(&sent.body), &ids, &mut latest);
-        }
-        ledger.close(latest);
-        ledger
-    }
-
-    fn add(&mut self, hash: &str, ids: &Vec<String>, latest: &mut BTreeMap<String, String>) {
-        self.deliveries += 1;
-        for id in ids {
-            self.wanted.entry(id.clone()).or_default().occurrences += 1;
-            latest.insert(id.clone(), hash.to_owned());
-        }
-    }
-
-    fn close(&mut self, latest: BTreeMap<String, String>) {
         for (id, hash) in latest {
-            self.wanted.entry(id).or_default().latest.push(hash);
+            self.wanted.entry(id.to_owned()).or_default().latest.push(hash.to_owned());
         }
-    }
-
-    /// Adds a delivery that may have been kept and was not acknowledged.
-    pub(crate) fn may_have(&mut self, sent: &Sent) {
-        self.open.push((hash(&sent.body), sent.items.iter().map(ToString::to_string).collect()));
     }
 
     /// How many items there have to be.
     pub(crate) fn items(&self) -> usize {
-        self.wanted.len()
+        self.wanted.values().filter(|wanted| wanted.acknowledged > 0).count()
     }
 
     /// That what was acknowledged waits or has been taken in, while nothing runs.
@@ -119,32 +126,32 @@ impl Ledger {
         for report in waiting {
             *found.entry(report.feedback_id().to_string()).or_default() += 1;
         }
-        for (id, wanted) in &self.wanted {
+        for (id, Wanted { acknowledged, .. }) in &self.wanted {
             let found = found.get(id).copied().unwrap_or(0);
-            assert!(found >= wanted.occurrences, "{id}: {found} of {} reports kept", wanted.occurrences);
+            assert!(found >= *acknowledged, "{id}: {found} of {acknowledged} reports kept");
         }
     }
 
     /// That `items` are what was acknowledged, exactly: each once, with the bytes of its latest delivery; of what
     /// was not acknowledged whole deliveries or nothing.
     pub(crate) fn check(&self, items: &[FeedbackItem]) {
-        let found: BTreeMap<&str, &FeedbackItem> =
+        let mut found: BTreeMap<&str, &FeedbackItem> =
             items.iter().map(|item| (item.id.as_str(), item)).collect();
         assert_eq!(found.len(), items.len(), "an item is there twice");
-        let raw = |item: &FeedbackItem| hash(item.raw_payload.as_deref().expect("the bytes are kept"));
-        for (id, wanted) in &self.wanted {
-            let item = found.get(id.as_str()).unwrap_or_else(|| panic!("{id} was acknowledged and is lost"));
-            assert_eq!(item.occurrences, wanted.occurrences, "{id}: {item:?}");
-            assert!(wanted.latest.contains(&raw(item)), "{id} has other bytes than its latest delivery");
+        for ids in &self.open {
+            let kept = ids.iter().filter(|id| found.contains_key(id.as_str())).count();
+            assert!(kept == 0 || kept == ids.len(), "half a delivery: {kept} of {ids:?}");
         }
-        let mut known: BTreeSet<&str> = self.wanted.keys().map(String::as_str).collect();
-        for (hash, ids) in &self.open {
-            let kept: Vec<_> = ids.iter().filter_map(|id| found.get(id.as_str())).collect();
-            assert!(kept.is_empty() || kept.len() == ids.len(), "half a delivery: {} of {ids:?}", kept.len());
-            assert!(kept.iter().all(|item| item.occurrences == 1 && raw(item) == *hash), "{kept:?}");
-            known.extend(ids.iter().map(String::as_str));
+        for (id, Wanted { acknowledged, open, latest }) in &self.wanted {
+            let Some(item) = found.remove(id.as_str()) else {
+                assert_eq!(*acknowledged, 0, "{id} was acknowledged and is lost");
+                continue;
+            };
+            let counted = *acknowledged..=acknowledged + open;
+            assert!(counted.contains(&item.occurrences), "not {counted:?}: {item:?}");
+            let hash = hash(item.raw_payload.as_deref().expect("the bytes are kept"));
+            assert!(latest.contains(&hash), "{id} has other bytes than its latest delivery");
         }
-        let strangers: Vec<_> = found.keys().filter(|id| !known.contains(*id)).collect();
-        assert!(strangers.is_empty(), "nobody has sent {strangers:?}");
+        assert!(found.is_empty(), "nobody has sent {:?}", found.keys());
     }
 }

@@ -1,5 +1,6 @@
 //! Numbers that look random and follow from a seed (SplitMix64, Steele et al. 2014).
 
+#[derive(Debug)]
 pub(crate) struct Random(u64);
 
 impl Random {

@@ -22,6 +22,8 @@ pub(crate) struct Sent {
     pub(crate) items: Vec<FeedbackId>,
     /// Nobody has reported about any of them before.
     pub(crate) is_first: bool,
+    /// The id of a single report.
+    single: Option<String>,
 }
 
 /// Gives deliveries that differ from each other: single reports, several at once, known ids again.
@@ -30,7 +32,7 @@ pub(crate) struct Sender {
     random: Random,
     texts: Vec<String>,
     number: usize,
-    /// Single reports that have been sent.
+    /// Ids of single reports that are there.
     known: Vec<String>,
 }
 
@@ -41,12 +43,16 @@ impl Sender {
         Self { name: name.into(), random: Random::new(seed), texts, number: 0, known: Vec::new() }
     }
 
+    /// From now on this delivery may be followed by others about its item.
+    pub(crate) fn acknowledged(&mut self, sent: &Sent) {
+        self.known.extend(sent.single.clone().filter(|_| sent.is_first));
+    }
+
     pub(crate) fn next(&mut self) -> Sent {
         self.number += 1;
         match self.random.below(20) {
             0..9 => {
                 let id = format!("{}-{}", self.name, self.number);
-                self.known.push(id.clone());
                 self.single(id, true)
             }
             9..12 => self.list(),
@@ -76,7 +82,11 @@ impl Sender {
 
     fn single(&mut self, id: String, is_first: bool) -> Sent {
         let body = json!({"text": self.text(), "id": id, "metadata": {"number": self.number, "padding": self.padding(), "by": self.name}});
-        self.sent("/ingest/manual", &body, vec![item("manual", &id)], is_first)
+        Sent {
+            single: Some(id.clone()),
+            is_first,
+            ..self.sent("/ingest/manual", &body, vec![item("manual", &id)])
+        }
     }
 
     fn list(&mut self) -> Sent {
@@ -86,7 +96,7 @@ impl Sender {
         let mut list: Vec<Value> = ids.iter().map(entry).collect();
         list[0]["padding"] = self.padding().into();
         let items = ids.iter().map(|id| item("generic", id)).collect();
-        self.sent("/ingest/generic", &list.into(), items, true)
+        self.sent("/ingest/generic", &list.into(), items)
     }
 
     fn alerts(&mut self) -> Sent {
@@ -99,7 +109,7 @@ impl Sender {
         let alerts: Vec<Value> = ids.iter().map(alert).collect();
         let body = json!({"version": "4", "status": "firing", "groupKey": self.padding(), "alerts": alerts});
         let items = ids.iter().map(|id| item("alertmanager", &format!("{id}:{START}"))).collect();
-        self.sent("/ingest/alertmanager", &body, items, true)
+        self.sent("/ingest/alertmanager", &body, items)
     }
 
     /// Two to six new ids.
@@ -107,8 +117,8 @@ impl Sender {
         (0..2 + self.random.below(5)).map(|part| format!("{}-{}.{part}", self.name, self.number)).collect()
     }
 
-    fn sent(&self, path: &'static str, body: &Value, items: Vec<FeedbackId>, is_first: bool) -> Sent {
-        Sent { path, body: body.to_string().into_bytes(), items, is_first }
+    fn sent(&self, path: &'static str, body: &Value, items: Vec<FeedbackId>) -> Sent {
+        Sent { path, body: body.to_string().into_bytes(), items, is_first: true, single: None }
     }
 }
 

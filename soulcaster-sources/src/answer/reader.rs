@@ -1,7 +1,7 @@
 //! Everything that a vendor sends, by whichever way.
 
 use chrono::{DateTime, Utc};
-use soulcaster_core::port::{Delivery, Webhook};
+use soulcaster_core::port::{Decoded, Delivery, Ignored, Webhook};
 use soulcaster_core::{Error, ErrorKind, Result};
 
 use super::Answer;
@@ -59,11 +59,20 @@ impl Reader {
     /// # Errors
     /// Those of [`read`](super::read) and [`Webhook::decode`].
     pub fn read(&self, delivery: &Delivery, now: DateTime<Utc>) -> Result<Answer> {
-        if self.answers
-            && delivery.headers.is_empty()
-            && let Some(answer) = super::read(&self.vendor, &delivery.body)?
-        {
-            return Ok(answer);
+        if self.answers && delivery.headers.is_empty() {
+            match super::read(&self.vendor, &delivery.body) {
+                Ok(Some(answer)) => return Ok(answer),
+                Ok(None) => {}
+                Err(error) if matches!(error.kind(), ErrorKind::Invalid | ErrorKind::TooLarge) => {
+                    return Err(error);
+                }
+                // A poller fails at this; to somebody who reads a document it says what it is.
+                Err(error) => {
+                    let (kind, message) = (error.kind(), error.message().to_owned());
+                    let decoded = Decoded::Ignored(Ignored::Failure { kind, message });
+                    return Ok(Answer { decoded, rejected: Vec::new(), next: None });
+                }
+            }
         }
         let Some(webhook) = &self.webhook else {
             return Err(payload::invalid(format!("the API of {} gives no such document", self.vendor)));

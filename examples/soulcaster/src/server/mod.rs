@@ -138,14 +138,17 @@ pub(crate) fn serve(db: &Path, settings: Settings) -> Result<()> {
         worker("group", Priority::Grouping, GROUPING_THREADS, jobs::run(app.clone())),
     ];
     let address = listener.local_addr().map_err(|e| failed("the address is not known", e))?;
-    tracing::info!(%address, db = %db.display(), "listening");
-    eprintln!("listening on http://{address}");
-    runtime.block_on(async {
-        tokio::spawn(stop_on_signal(app.clone()));
+    let served: std::io::Result<()> = runtime.block_on(async {
+        // Whoever reads that it listens may end it at once.
+        tokio::spawn(stop_on_signal(app.clone(), Signals::new()?));
+        tracing::info!(%address, db = %db.display(), "listening");
+        eprintln!("listening on http://{address}");
         let router = router::router(app.clone());
         listen::run(listener, router, Timeouts::default(), app.settings.connections, app.stop.subscribe())
             .await;
+        Ok(())
     });
+    served.map_err(|e| failed("signals cannot be received", e))?;
     // A grouping that is under way is given up: it had written nothing yet, and begins anew at the next start.
     for worker in workers {
         wait_for(&worker?);
@@ -225,27 +228,42 @@ fn wait_for(worker: &JoinHandle<()>) {
     }
 }
 
-async fn stop_on_signal(app: Arc<App>) {
-    stopped().await;
+async fn stop_on_signal(app: Arc<App>, mut signals: Signals) {
+    signals.next().await;
     tracing::info!("stopping: no new connections, requests in flight are finished");
     app.stop.send_replace(true);
-    stopped().await;
+    signals.next().await;
     tracing::warn!("stopping at once");
     std::process::exit(1);
 }
 
-/// Waits for somebody to end the process.
-async fn stopped() {
+/// Somebody wants to end the process; once this is made, that does not end it by itself.
+struct Signals {
     #[cfg(unix)]
-    {
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    #[cfg(unix)]
+    fn new() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-            return;
-        }
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
-    let _ = tokio::signal::ctrl_c().await;
+
+    #[cfg(not(unix))]
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {})
+    }
+
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+        #[cfg(not(unix))]
+        let _ = tokio::signal::ctrl_c().await;
+    }
 }
