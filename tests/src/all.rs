@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // nothing but tests and what they share
 
 mod access;
+mod api;
 mod bad_input;
 mod binary;
 mod command;
@@ -14,5 +15,10 @@ mod pull;
 mod regress;
 mod reports;
 mod serve;
+#[allow(dead_code)] // shared with `hostile`
 mod server;
+mod signing;
+mod tenancy;
+#[allow(dead_code)]
+mod wire;
 mod wordpiece;
