@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // nothing but tests and what they share
 
 mod access;
+mod api;
 mod bad_input;
 mod binary;
 mod command;
@@ -20,5 +21,10 @@ mod regress;
 mod reports;
 mod sender;
 mod serve;
+#[allow(dead_code)] // shared with `hostile`
 mod server;
+mod signing;
+mod tenancy;
+#[allow(dead_code)]
+mod wire;
 mod wordpiece;

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -22,7 +22,11 @@ pub(crate) struct Server {
     child: Child,
     /// Such as `http://127.0.0.1:40001`.
     pub(crate) url: String,
+    log: Log,
 }
+
+/// What the server has written to standard error so far.
+type Log = Arc<Mutex<String>>;
 
 impl Server {
     /// Starts a server on the database of `desk`; `args` are further ones of `serve`.
@@ -41,26 +45,30 @@ impl Server {
             .expect("the binary starts");
         let said = BufReader::new(child.stderr.take().expect("it is piped"));
         let (tell, told) = mpsc::channel();
+        let log = Log::default();
+        let written = log.clone();
         // Reads to the end, so that the server is never stopped by a full pipe.
         std::thread::spawn(move || {
-            let mut before = String::new();
             for line in said.lines().map_while(Result::ok) {
-                match line.strip_prefix("listening on ") {
-                    Some(url) => drop(tell.send(Ok(url.to_owned()))),
-                    None if before.len() < 4000 => before.push_str(&(line + "\n")),
-                    None => {}
+                if let Some(url) = line.strip_prefix("listening on ") {
+                    let _ = tell.send(url.to_owned());
                 }
+                written.lock().expect("nobody panics with it").push_str(&(line + "\n"));
             }
-            let _ = tell.send(Err(before));
         });
         match told.recv_timeout(PATIENCE) {
-            Ok(Ok(url)) => Self { child, url },
-            Ok(Err(log)) => panic!("the server did not start: {log}"),
+            Ok(url) => Self { child, url, log },
             Err(_) => {
                 let _ = child.kill();
-                panic!("the server did not say where it listens")
+                let _ = child.wait();
+                panic!("the server did not start: {}", log.lock().expect("nobody panics with it"))
             }
         }
+    }
+
+    /// What the server has written to standard error so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().expect("nobody panics with it").clone()
     }
 
     /// The process.
@@ -180,6 +188,12 @@ impl Client {
         self
     }
 
+    /// The key that it shows.
+    pub(crate) fn bearer(&self) -> &str {
+        let shown = self.headers.iter().find(|(name, _)| name == "authorization");
+        shown.and_then(|(_, value)| value.strip_prefix("Bearer ")).expect("somebody with a key")
+    }
+
     /// Sends a request; `Err` when no answer came.
     pub(crate) fn send(&self, method: &str, path: &str, body: Option<&[u8]>) -> Result<Reply, ureq::Error> {
         let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.url));
@@ -236,7 +250,7 @@ pub(crate) fn engine(desk: &Desk) -> Soulcaster {
 /// The engine over the database at `path`.
 pub(crate) fn engine_at(path: &Path) -> Soulcaster {
     let store = SqliteStore::open(path).expect("the database opens");
-    Soulcaster::builder(std::sync::Arc::new(store)).build().expect("the engine starts")
+    Soulcaster::builder(Arc::new(store)).build().expect("the engine starts")
 }
 
 /// Runs `work` to its end.

@@ -140,10 +140,11 @@ impl Soulcaster {
     }
 
     /// Names a project and says whose it is; without an id one is made from `random` bytes, at least 20 from a good
-    /// source. One that is there with the same owner is given as it is. Reports that were taken in before are its.
+    /// source. One that is there with the same owner is given as it is. Reports that were taken in before are its:
+    /// whoever lets strangers choose an id asks [`Soulcaster::is_used`] first.
     ///
     /// # Errors
-    /// `Conflict` when the project is another's, `NotFound` for an unknown user, `Invalid` for a name that cannot be
+    /// `Conflict` when the project is another's or nobody's, `NotFound` for an unknown user, `Invalid` for a name that cannot be
     /// and for too few bytes, and those of the store.
     pub async fn create_project(
         &self,
@@ -168,7 +169,7 @@ impl Soulcaster {
         let info = ProjectInfo { id, user_id: user_id.map(str::to_owned), name, created_at: now };
         for _ in 0..TRIES {
             match self.project_info(&info.id).await? {
-                Some(known) if known.user_id == info.user_id => return Ok(known),
+                Some(known) if user_id.is_some() && known.user_id == info.user_id => return Ok(known),
                 Some(_) => {
                     let message = format!("project {} is another's; choose another id", info.id);
                     return Err(Error::conflict(CREATE_PROJECT, message));
@@ -182,6 +183,17 @@ impl Soulcaster {
             }
         }
         Err(busy(&info.id))
+    }
+
+    /// Whether there is anything of a project: a name, records, keys or sources.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn is_used(&self, project: &ProjectId) -> Result<bool> {
+        Ok(self.project_info(project).await?.is_some()
+            || !self.keys(project).await?.is_empty()
+            || !self.sources(project).await?.is_empty()
+            || self.projects().await?.contains(project))
     }
 
     /// The projects of a user, oldest first.
@@ -216,8 +228,8 @@ fn first_project(user: &User) -> Result<ProjectInfo> {
 /// Checks what somebody or something is called, and takes the blanks around it away.
 fn name(field: &str, text: &str, most: usize) -> Result<String> {
     let text = text.trim();
-    if text.is_empty() || text.len() > most || text.chars().any(char::is_control) {
-        let message = format!("{field} must be 1 to {most} bytes without control characters");
+    if text.is_empty() || text.chars().count() > most || text.chars().any(char::is_control) {
+        let message = format!("{field} must be 1 to {most} characters, and none of them a control character");
         return Err(Error::invalid("accounts.name", message));
     }
     Ok(text.to_owned())

@@ -1,5 +1,7 @@
 //! Looking things up.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -131,32 +133,13 @@ impl Soulcaster {
     /// Items, as they arrived; those of a cluster or a source alone if wanted.
     ///
     /// # Errors
-    /// Those of the store.
+    /// `NotFound` for an unknown cluster, `Invalid` for an `after` that no page gave, and those of the store.
     pub async fn items(&self, project: &ProjectId, query: &ItemQuery) -> Result<ItemPage> {
         if let Some(cluster) = &query.cluster {
             self.members(project, cluster).await?;
         }
         if query.cluster.is_some() || query.unsure {
-            let mut ids: Vec<FeedbackId> = Vec::new();
-            let wanted = match &query.cluster {
-                Some(cluster) => Query::all::<Decision>()
-                    .with(if query.unsure { "unsure" } else { "cluster" }, cluster.as_str()),
-                None => Query::all::<Decision>().with("verdict", "unsure"),
-            };
-            for stored in self.store.list(project, &wanted).await?.records {
-                let decision: Decision = stored.decode()?;
-                if query.unsure == matches!(decision.verdict, Verdict::Unsure { .. }) {
-                    ids.push(decision.item_id);
-                }
-            }
-            let mut items = self.placed(project, &ids).await?;
-            items.retain(|i| query.source.as_ref().is_none_or(|source| i.item.source == *source));
-            let total = items.len();
-            let start = query.after.as_ref().and_then(|a| a.parse().ok()).unwrap_or(0).min(total);
-            let end = if query.limit == 0 { total } else { (start + query.limit).min(total) };
-            let next = (end < total).then(|| end.to_string());
-            let items = items.drain(start..end).collect();
-            return Ok(ItemPage { items, total, next });
+            return self.decided_items(project, query).await;
         }
         let mut wanted =
             Query { limit: query.limit, after: query.after.clone(), ..Query::all::<FeedbackItem>() };
@@ -168,6 +151,40 @@ impl Soulcaster {
         let items = page.records.into_iter().map(Stored::decode).collect::<Result<Vec<FeedbackItem>>>()?;
         let items = self.with_verdicts(project, items).await?;
         Ok(ItemPage { items, total, next: page.next })
+    }
+
+    /// Items that a decision leads to, in the order of the first decision about each, which no later one changes: who
+    /// joins or leaves between two pages makes nothing else come twice or not at all.
+    async fn decided_items(&self, project: &ProjectId, query: &ItemQuery) -> Result<ItemPage> {
+        let all = Query::all::<Decision>();
+        let wanted = match &query.cluster {
+            Some(cluster) => all.with(if query.unsure { "unsure" } else { "cluster" }, cluster.as_str()),
+            None => all.with("verdict", "unsure"),
+        };
+        let decisions = self.store.list(project, &wanted).await?.records;
+        let mut found: Vec<(u64, FeedbackId)> =
+            decisions.into_iter().map(|stored| (stored.created, FeedbackId::from(stored.id))).collect();
+        if let Some(source) = &query.source {
+            let ids: Vec<FeedbackId> = found.iter().map(|(_, id)| id.clone()).collect();
+            let mut items = self.placed(project, &ids).await?;
+            items.retain(|placed| placed.item.source == *source);
+            let ids: HashSet<FeedbackId> = items.into_iter().map(|placed| placed.item.id).collect();
+            found.retain(|(_, id)| ids.contains(id));
+        }
+        let total = found.len();
+        if let Some(after) = &query.after {
+            let last: u64 = after
+                .parse()
+                .map_err(|_| Error::invalid("items.list", "this is no place where a page ended"))?;
+            found.drain(..found.partition_point(|(created, _)| *created <= last));
+        }
+        let is_more = query.limit > 0 && found.len() > query.limit;
+        if is_more {
+            found.truncate(query.limit);
+        }
+        let next = found.last().filter(|_| is_more).map(|(created, _)| created.to_string());
+        let ids: Vec<FeedbackId> = found.into_iter().map(|(_, id)| id).collect();
+        Ok(ItemPage { items: self.placed(project, &ids).await?, total, next })
     }
 
     /// Why an item is where it is.

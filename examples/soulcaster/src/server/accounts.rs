@@ -104,7 +104,8 @@ pub(crate) struct AddProject {
     /// What people call it.
     #[schema(min_length = 1, max_length = 200)]
     name: String,
-    /// Its id; made here if not given.
+    /// Its id; made here if not given. One that is in use is refused.
+    #[schema(value_type = Option<ProjectId>)]
     id: Option<String>,
 }
 
@@ -127,10 +128,9 @@ pub(crate) async fn add_project(
     let owner = app.soulcaster.project_info(&key.project).await?.and_then(|info| info.user_id);
     let id = add.id.map(ProjectId::new).transpose()?;
     if let Some(id) = &id
-        && owner.is_none()
-        && app.soulcaster.project_info(id).await?.is_some()
+        && app.soulcaster.is_used(id).await?
     {
-        // Projects without an owner belong to nobody who could ask for a key to them here.
+        // A key to it is in the answer, and only who has one to it may ask for another.
         let taken = soulcaster_core::Error::new(ErrorKind::Conflict, "projects.add", "that id is taken");
         return Err(taken.into());
     }

@@ -18,6 +18,7 @@ use super::problem::{Answer, Problems};
 /// What to group.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = GroupNow)]
 pub(crate) struct Wanted {
     /// Everything anew, and not only what has come since; corrections hold, ids stay.
     #[serde(default)]

@@ -12,7 +12,7 @@ use soulcaster_core::model::{Cluster, ClusterStatus, Severity, TimelineEvent};
 use utoipa::{IntoParams, ToSchema};
 
 use super::App;
-use super::extract::{Json, Path, Query};
+use super::extract::{Json, Path, Query, at_most};
 use super::key::{Admin, Key, Read};
 use super::page;
 use super::problem::{Answer, Problems};
@@ -108,6 +108,7 @@ pub(crate) async fn show(
 /// What to change of a cluster; what is absent stays.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = EditCluster)]
 pub(crate) struct Edit {
     /// Where it stands.
     status: Option<ClusterStatus>,
@@ -126,6 +127,7 @@ pub(crate) async fn edit(
     Path(id): Path<String>,
     Json(edit): Json<Edit>,
 ) -> Answer<Json<Cluster>> {
+    at_most("summary", edit.summary.as_deref().unwrap_or_default(), 100_000)?;
     let change = ClusterChange { status: edit.status, summary: edit.summary };
     Ok(Json(app.soulcaster.edit_cluster(&key.project, &ClusterId::from(id), change, app.now()).await?))
 }

@@ -10,7 +10,7 @@ use soulcaster_core::{ClusterId, FeedbackId};
 use utoipa::ToSchema;
 
 use super::App;
-use super::extract::{Json, Path};
+use super::extract::{Json, Path, some};
 use super::key::{Admin, Key};
 use super::problem::{Answer, Problems};
 
@@ -33,6 +33,7 @@ pub(crate) async fn merge(
     Path(id): Path<String>,
     Json(merge): Json<Merge>,
 ) -> Answer<Json<TimelineEvent>> {
+    some("others", &merge.others, 1000)?;
     let into = ClusterId::from(id);
     Ok(Json(app.soulcaster.merge(&key.project, &into, &merge.others, app.now()).await?))
 }
@@ -65,6 +66,7 @@ pub(crate) async fn split(
     Path(id): Path<String>,
     Json(split): Json<Split>,
 ) -> Answer<Json<SplitOff>> {
+    some("items", &split.items, 10_000)?;
     let from = ClusterId::from(id);
     let (cluster, event) = app.soulcaster.split(&key.project, &from, &split.items, app.now()).await?;
     Ok(Json(SplitOff { cluster, event }))

@@ -1,6 +1,8 @@
 //! The description of the API: OpenAPI 3.1, made from the handlers.
 
+use soulcaster_sources::vendor::VENDORS;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{Modify, OpenApi};
 
 use super::problem::Problem;
@@ -34,5 +36,25 @@ impl Modify for Keys {
         http.description =
             Some("A key that `soulcaster keys create` made; it stands for its project".to_owned());
         document.components.get_or_insert_default().add_security_scheme("key", SecurityScheme::Http(http));
+    }
+}
+
+/// Gives each operation a name of its own, and lists the vendors there are.
+pub(crate) fn finish(document: &mut utoipa::openapi::OpenApi) {
+    let vendors = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(VENDORS)).build();
+    let vendors = RefOr::T(Schema::from(vendors));
+    for path in document.paths.paths.values_mut() {
+        let methods = [&mut path.get, &mut path.post, &mut path.put, &mut path.patch, &mut path.delete];
+        for operation in methods.into_iter().flatten() {
+            let area = operation.tags.iter().flatten().next().cloned().unwrap_or_default();
+            operation.operation_id = operation.operation_id.take().map(|verb| format!("{area}_{verb}"));
+            for parameter in operation.parameters.iter_mut().flatten() {
+                if let RefOr::T(parameter) = parameter
+                    && parameter.name == "vendor"
+                {
+                    parameter.schema = Some(vendors.clone());
+                }
+            }
+        }
     }
 }

@@ -10,10 +10,10 @@ use soulcaster_core::{ClusterId, FeedbackId};
 use utoipa::{IntoParams, ToSchema};
 
 use super::App;
-use super::extract::{Json, Path, Query};
+use super::extract::{Json, Path, Query, at_most};
 use super::key::{Admin, Key, Read};
 use super::page;
-use super::problem::{Answer, Problems};
+use super::problem::{Answer, Fault, Problems};
 
 /// Which items to list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -90,21 +90,53 @@ pub(crate) async fn explain(
     Ok(Json(app.soulcaster.explain(&key.project, &FeedbackId::from(id)).await?))
 }
 
-/// What to change of an item; what is absent stays.
+/// What to change of an item; what is absent stays. Some text has to be left.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = EditItem)]
 pub(crate) struct Edit {
     /// One line.
-    #[schema(max_length = 10_000)]
+    #[schema(max_length = 10_000, pattern = r"\S")]
     title: Option<String>,
     /// The rest.
     #[schema(max_length = 1_000_000)]
     body: Option<String>,
     /// Where to read it.
-    #[schema(max_length = 4096)]
+    #[schema(max_length = 2048, pattern = "^https?://[!-~]+$")]
     url: Option<String>,
     /// All labels.
-    tags: Option<Vec<String>>,
+    #[schema(max_items = 100)]
+    tags: Option<Vec<Tag>>,
+}
+
+/// A label.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(min_length = 1, max_length = 256)]
+pub(crate) struct Tag(String);
+
+impl Edit {
+    fn check(&self) -> Answer<()> {
+        if let Some(title) = &self.title {
+            at_most("title", title, 10_000)?;
+            if title.trim().is_empty() {
+                return Err(Fault::invalid("title is empty; leave it out to keep what is there"));
+            }
+        }
+        at_most("body", self.body.as_deref().unwrap_or_default(), 1_000_000)?;
+        if let Some(url) = &self.url {
+            at_most("url", url, 2048)?;
+            let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+            if !rest.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_graphic())) {
+                let detail = "url is no address that a browser may be sent to: http or https, without blanks";
+                return Err(Fault::invalid(detail));
+            }
+        }
+        let tags = self.tags.as_deref().unwrap_or_default();
+        if tags.len() > 100 || tags.iter().any(|Tag(tag)| tag.is_empty() || tag.chars().count() > 256) {
+            return Err(Fault::invalid("tags holds at most 100 entries of 1 to 256 characters"));
+        }
+        Ok(())
+    }
 }
 
 /// Changes the text, labels or address of an item by hand.
@@ -117,6 +149,7 @@ pub(crate) async fn edit(
     Path(id): Path<String>,
     Json(edit): Json<Edit>,
 ) -> Answer<Json<FeedbackItem>> {
+    edit.check()?;
     let change = |item: &mut FeedbackItem| {
         if let Some(title) = &edit.title {
             item.title.clone_from(title);
@@ -128,7 +161,7 @@ pub(crate) async fn edit(
             item.url = Some(url.clone());
         }
         if let Some(tags) = &edit.tags {
-            item.tags.clone_from(tags);
+            item.tags = tags.iter().map(|Tag(tag)| tag.clone()).collect();
         }
     };
     let item = app.soulcaster.edit_item(&key.project, &FeedbackId::from(id), change).await?;
@@ -142,7 +175,7 @@ pub(crate) async fn edit(
 #[into_params(parameter_in = Query)]
 pub(crate) struct Wanted {
     /// Some words.
-    #[param(min_length = 1, max_length = 10_000)]
+    #[param(min_length = 1, max_length = 10_000, pattern = r"\S")]
     q: String,
     /// How many at most, 1 to 1000; 10 if not given.
     #[param(minimum = 1, maximum = 1000)]
@@ -158,5 +191,6 @@ pub(crate) async fn search(
     Query(wanted): Query<Wanted>,
 ) -> Answer<Json<Vec<Found>>> {
     let limit = page::limit(wanted.limit.or(Some(10)))?;
+    at_most("q", &wanted.q, 10_000)?;
     Ok(Json(app.soulcaster.search(&key.project, &wanted.q, limit).await?))
 }

@@ -70,8 +70,10 @@ async fn answer(app: &App, key: &HeaderValue, request: Request, next: Next) -> A
         .ok_or_else(|| Fault::invalid(format!("Idempotency-Key is 1 to {LONGEST} visible characters")))?;
     let credential = authenticate(app, request.headers()).await?;
     let id = digest(&[b"idempotency", credential.key.as_bytes(), key.as_bytes()], 32);
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let body = to_bytes(body, usize::MAX).await.map_err(|_| Fault::invalid("the body broke off"))?;
+    // One request is one request to the limiter.
+    parts.extensions.insert(credential);
     let target = parts.uri.path_and_query().map_or_else(String::new, ToString::to_string);
     let asked = digest(&[parts.method.as_str().as_bytes(), target.as_bytes(), &body], 32);
     let _place = UnderWay::enter(&app.under_way, &id).ok_or_else(|| {

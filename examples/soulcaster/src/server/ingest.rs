@@ -4,19 +4,21 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use soulcaster_core::flow::QuotaState;
-use soulcaster_core::model::{AuthStrength, FeedbackItem, Inbound, Proof};
+use soulcaster_core::model::{AuthStrength, FeedbackItem, Inbound, Proof, SourceConfig};
 use soulcaster_core::port::{Decoded, Delivery, Ignored, Key as RecordKey, Webhook};
 use soulcaster_core::{Error, ErrorKind, FeedbackId, ProjectId};
 use soulcaster_sources::signature::Auth;
 use soulcaster_sources::{Arrival, vendor};
-use utoipa::ToSchema;
+use utoipa::openapi::{Content, ObjectBuilder, RefOr, Response as Described, ResponseBuilder, Type};
+use utoipa::{IntoResponses, ToSchema};
 
 use super::App;
+use super::extract::Path;
 use super::key::{Ingest, Key};
 use super::problem::{Answer, Fault, Problems};
 use super::request::{Decompressed, Tenant};
@@ -38,22 +40,26 @@ pub(crate) enum Receipt {
     },
 }
 
-/// A report written by hand.
-#[derive(Debug, Deserialize, ToSchema)]
-#[allow(dead_code)] // Says what `manual` reads.
-pub(crate) struct ManualReport {
-    /// What is reported.
-    text: String,
-    /// One line; the first line of the text otherwise.
-    title: Option<String>,
-    /// Who reports it.
-    author: Option<String>,
-    /// A name that makes sending it twice safe.
-    id: Option<String>,
+/// Says that vendors may be answered in a form of their own.
+struct Acknowledged;
+
+impl IntoResponses for Acknowledged {
+    fn responses() -> std::collections::BTreeMap<String, RefOr<Described>> {
+        let text = || RefOr::T(ObjectBuilder::new().schema_type(Type::String).build().into());
+        let own = ResponseBuilder::new()
+            .description("The vendor's own form of acknowledgement, such as a challenge sent back")
+            .content("application/json", Content::new(Some(ObjectBuilder::new().build())))
+            .content("text/plain", Content::new(Some(text())))
+            .content("application/x-protobuf", Content::new(Some(text())));
+        let nothing = ResponseBuilder::new().description("The vendor's test of the connection");
+        [("200", own), ("204", nothing)].map(|(s, r)| (s.to_owned(), RefOr::T(r.build()))).into()
+    }
 }
 
 /// Where a delivery goes, and who reads it.
 struct Route {
+    /// One of the known ones: what a project calls its source is its own matter, and not for the metrics.
+    vendor: String,
     project: ProjectId,
     webhook: Box<dyn Webhook>,
     /// The key that came along proves the sender.
@@ -67,18 +73,19 @@ struct Route {
 /// project. Of what `generic` sends, one JSON object, an array of them, or lines of them is read.
 #[utoipa::path(
     post, path = "/ingest/{vendor}", tag = "ingest",
-    params(("vendor" = String, Path, description = "Who delivers, such as `manual`, `generic` or `otlp`", example = "manual")),
-    request_body(content = serde_json::Value, description = "The delivery, as the vendor sends it"),
-    responses((status = 202, description = "Kept, or ignored for a reason", body = Receipt),
-              (status = 200, description = "The vendor's own form of acknowledgement", body = serde_json::Value), Problems),
+    params(("vendor" = String, Path, description = "Who delivers, such as `manual`, `generic` or `otlp`")),
+    request_body(content = Option<serde_json::Value>, description = "The delivery, as the vendor sends it",
+                 example = json!({"text": "The card was declined at checkout", "id": "42"})),
+    responses((status = 202, description = "Kept, or ignored for a reason", body = Receipt), Acknowledged, Problems),
     security(("key" = []))
 )]
 pub(crate) async fn by_key(
     State(app): State<Arc<App>>,
     Path(vendor): Path<String>,
-    key: Key<Ingest>,
+    key: Answer<Key<Ingest>>,
     request: Request,
 ) -> Answer<Response> {
+    let key = key.map_err(|fault| patient(&vendor, fault))?;
     // A project's own settings for this vendor hold for what comes with a key too.
     let sources = app.soulcaster.sources(&key.project).await?;
     let mut known = sources.into_iter().filter(|source| source.vendor == vendor);
@@ -87,7 +94,7 @@ pub(crate) async fn by_key(
         _ => (serde_json::Map::new(), true),
     };
     let webhook = vendor::configured(&vendor, Auth::AllowUnsigned, &settings)?;
-    take(&app, Route { project: key.project.clone(), webhook, keyed: true, enabled }, request).await
+    take(&app, Route { vendor, project: key.project.clone(), webhook, keyed: true, enabled }, request).await
 }
 
 /// Takes a delivery that a configured source's signature or secret header proves.
@@ -95,10 +102,8 @@ pub(crate) async fn by_key(
     post, path = "/ingest/{vendor}/{source}", tag = "ingest",
     params(("vendor" = String, Path, description = "Who delivers, such as `github`"),
            ("source" = String, Path, description = "The id of the configured source")),
-    request_body(content = serde_json::Value, description = "The delivery, as the vendor sends it"),
-    responses((status = 202, description = "Kept, or ignored for a reason", body = Receipt),
-              (status = 200, description = "The vendor's own form of acknowledgement", body = serde_json::Value),
-              (status = 204, description = "The vendor's test of the connection"), Problems),
+    request_body(content = Option<serde_json::Value>, description = "The delivery, as the vendor sends it"),
+    responses((status = 202, description = "Kept, or ignored for a reason", body = Receipt), Acknowledged, Problems),
     security(())
 )]
 pub(crate) async fn by_source(
@@ -116,8 +121,8 @@ pub(crate) async fn by_source(
     params(("vendor" = String, Path, description = "Who delivers, such as `splunk`"),
            ("source" = String, Path, description = "The id of the configured source"),
            ("token" = String, Path, description = "The source's token")),
-    request_body(content = serde_json::Value, description = "The delivery, as the vendor sends it"),
-    responses((status = 202, description = "Kept, or ignored for a reason", body = Receipt), Problems),
+    request_body(content = Option<serde_json::Value>, description = "The delivery, as the vendor sends it"),
+    responses((status = 202, description = "Kept, or ignored for a reason", body = Receipt), Acknowledged, Problems),
     security(())
 )]
 pub(crate) async fn by_token(
@@ -143,13 +148,20 @@ async fn route(app: &App, vendor: &str, source: &str, in_path: bool) -> Answer<R
     if config.vendor != vendor || !proof_fits {
         return Err(unknown());
     }
-    app.limiter.admit(&config.id)?;
+    app.limiter.admit(&config.id).map_err(|fault| patient(vendor, fault))?;
     let webhook = vendor::configured(vendor, vendor::auth_of(&config)?, &config.settings)?;
-    Ok(Route { project: config.project_id, webhook, keyed: false, enabled: config.enabled })
+    let SourceConfig { vendor, project_id: project, enabled, .. } = config;
+    Ok(Route { vendor, project, webhook, keyed: false, enabled })
+}
+
+/// Datadog gives up on anything but a server's error.
+fn patient(vendor: &str, fault: Fault) -> Fault {
+    let gives_up = vendor == "datadog" && fault.status() == StatusCode::TOO_MANY_REQUESTS;
+    if gives_up { fault.into_overload() } else { fault }
 }
 
 async fn take(app: &Arc<App>, route: Route, request: Request) -> Answer<Response> {
-    let source = route.webhook.name().to_owned();
+    let vendor = route.vendor.clone();
     let tenant = Tenant(route.project.to_string());
     let taken = deliver(app, route, request).await;
     let outcome = match &taken {
@@ -157,16 +169,9 @@ async fn take(app: &Arc<App>, route: Route, request: Request) -> Answer<Response
         Ok(_) => "answered",
         Err(_) => "refused",
     };
-    metrics::counter!("soulcaster_deliveries_total", "source" => source.clone(), "outcome" => outcome)
+    metrics::counter!("soulcaster_deliveries_total", "source" => vendor.clone(), "outcome" => outcome)
         .increment(1);
-    let mut response = match taken {
-        Ok(response) => response,
-        // Datadog gives up on anything but a server's error.
-        Err(fault) if source == "datadog" && fault.status() == StatusCode::TOO_MANY_REQUESTS => {
-            fault.into_overload().into_response()
-        }
-        Err(fault) => fault.into_response(),
-    };
+    let mut response = taken.unwrap_or_else(|fault| patient(&vendor, fault).into_response());
     response.extensions_mut().insert(tenant);
     Ok(response)
 }
@@ -180,7 +185,7 @@ async fn deliver(app: &Arc<App>, route: Route, request: Request) -> Answer<Respo
         body: whole(body).await?,
     };
     let decoded = route.webhook.decode(&delivery, now)?;
-    let otlp = route.webhook.name() == "otlp";
+    let otlp = route.vendor == "otlp";
     let mut reports = match decoded {
         Decoded::Handshake { status, content_type, body } => {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
@@ -211,9 +216,8 @@ async fn deliver(app: &Arc<App>, route: Route, request: Request) -> Answer<Respo
     }
     let items: Vec<FeedbackId> = reports.iter().map(Inbound::feedback_id).collect();
     check_quota(app, &route.project, &items).await?;
-    let source = reports[0].source.clone();
     keep(app.clone(), Arrival { project: route.project, received_at: now, reports }).await?;
-    metrics::counter!("soulcaster_reports_total", "source" => source).increment(items.len() as u64);
+    metrics::counter!("soulcaster_reports_total", "source" => route.vendor).increment(items.len() as u64);
     Ok(receipt(otlp, &parts.headers, &Receipt::Accepted { items }))
 }
 

@@ -47,7 +47,10 @@ impl<N: Needs> FromRequestParts<Arc<App>> for Key<N> {
     type Rejection = Fault;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Answer<Self> {
-        let credential = authenticate(app, &parts.headers).await?;
+        let credential = match parts.extensions.get::<Credential>() {
+            Some(credential) => credential.clone(),
+            None => authenticate(app, &parts.headers).await?,
+        };
         if !credential.scope.allows(N::SCOPE) {
             let detail = format!(
                 "this key may {}; what you ask for takes one that may {}",

@@ -46,6 +46,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>, key: Key<Admin>) -> Answer
 /// A key to make.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewKey)]
 pub(crate) struct New {
     /// What it may do: `ingest`, `read` or `admin`.
     scope: Scope,

@@ -46,11 +46,31 @@ pub(crate) struct Fault {
 /// Says of a path that its errors are [`Problem`]s.
 pub(crate) struct Problems;
 
+/// What each status means, of those that any path may answer.
+const MEANINGS: [(&str, &str); 13] = [
+    ("400", "The request is not what this path takes"),
+    ("401", "No key or proof, or a wrong one"),
+    ("403", "The key may not do this"),
+    ("404", "No such thing in this project"),
+    ("408", "The body took too long"),
+    ("409", "It contradicts what is there, or what is being done"),
+    ("413", "The body is too large"),
+    ("415", "The body is of another type or compression"),
+    ("422", "The Idempotency-Key was used for another request"),
+    ("429", "Too many requests, or a limit is reached; `Retry-After` says when to come again"),
+    ("500", "A fault of this server"),
+    ("503", "It cannot be done now; `Retry-After` says when to come again"),
+    ("507", "The disk is full"),
+];
+
 impl IntoResponses for Problems {
     fn responses() -> std::collections::BTreeMap<String, RefOr<Described>> {
-        let content = Content::new(Some(Ref::from_schema_name("Problem")));
-        let described = ResponseBuilder::new().description("What went wrong").content(PROBLEM_JSON, content);
-        [("default".to_owned(), RefOr::T(described.build()))].into()
+        let described = MEANINGS.map(|(status, meaning)| {
+            let content = Content::new(Some(Ref::from_schema_name("Problem")));
+            let response = ResponseBuilder::new().description(meaning).content(PROBLEM_JSON, content);
+            (status.to_owned(), RefOr::T(response.build()))
+        });
+        described.into()
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::io::Read;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use flate2::read::GzDecoder;
@@ -20,7 +21,7 @@ use super::problem::{Answer, Fault};
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// For a whole body to arrive.
-const BODY_DEADLINE: Duration = Duration::from_secs(10);
+const BODY_DEADLINE: Duration = Duration::from_secs(9);
 
 /// Random bytes of a request's id.
 const ID_BYTES: usize = 8;
@@ -38,12 +39,13 @@ pub(crate) async fn observe(State(app): State<Arc<App>>, mut request: Request, n
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let route = route.unwrap_or_else(|| "(none)".to_owned());
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip().to_string());
-    app.in_flight.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    let mut response = next.run(request).await;
-    app.in_flight.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+    let mut response = {
+        let _counted = InFlight::count(&app);
+        next.run(request).await
+    };
     let status = response.status().as_u16();
     let seconds = begun.elapsed().as_secs_f64();
-    let labels = [("method", method.to_string()), ("route", route.clone()), ("status", status.to_string())];
+    let labels = [("method", label(&method)), ("route", route.clone()), ("status", status.to_string())];
     metrics::counter!("soulcaster_http_requests_total", &labels).increment(1);
     metrics::histogram!("soulcaster_http_request_seconds", "route" => route.clone()).record(seconds);
     let project = response.extensions().get::<Tenant>().map(|tenant| tenant.0.clone());
@@ -57,6 +59,38 @@ pub(crate) async fn observe(State(app): State<Arc<App>>, mut request: Request, n
         response.headers_mut().insert(REQUEST_ID, value);
     }
     response
+}
+
+/// One more request, until it is answered or its client has gone.
+struct InFlight(Arc<App>);
+
+impl InFlight {
+    fn count(app: &Arc<App>) -> Self {
+        app.in_flight.fetch_add(1, Ordering::Relaxed);
+        Self(app.clone())
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The name of a method that is one; all others share a name, or strangers could make metrics without end.
+fn label(method: &Method) -> String {
+    const KNOWN: [Method; 9] = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::OPTIONS,
+        Method::TRACE,
+        Method::CONNECT,
+    ];
+    if KNOWN.contains(method) { method.to_string() } else { "(other)".to_owned() }
 }
 
 /// The project that a request turned out to be about; an extension of its answer, for the log.

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::{from_fn, from_fn_with_state};
-use axum::response::IntoResponse;
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::OpenApi;
@@ -23,19 +25,21 @@ use super::{
 
 /// Everything that the server answers.
 pub(crate) fn router(app: Arc<App>) -> Router {
-    let (router, document) = parts(&app).split_for_parts();
-    let openapi = move || {
-        let document = document.clone();
-        async move { Json(document) }
-    };
-    let docs = SwaggerUi::new("/docs").config(Config::from("/openapi.json"));
+    let (router, mut document) = parts(&app).split_for_parts();
+    document::finish(&mut document);
+    // Written once: it is long, and anybody may ask for it.
+    let document = Bytes::from(serde_json::to_vec(&document).unwrap_or_default());
+    let openapi = move || async move { ([(header::CONTENT_TYPE, "application/json")], document.clone()) };
+    let docs = Router::from(SwaggerUi::new("/docs").config(Config::from("/openapi.json")));
     router
         .route("/openapi.json", get(openapi))
-        .merge(docs)
-        .fallback(|| async { Fault::not_found("no such path; /docs lists them") })
+        .merge(docs.layer(map_response(nothing_there)))
+        .fallback(no_such_path)
         .method_not_allowed_fallback(|| async {
             Fault::new(StatusCode::METHOD_NOT_ALLOWED, "invalid", "this path does not know that method")
         })
+        // `whole_body` has the limit.
+        .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(app.clone(), whole_body))
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
             Fault::new(
@@ -57,6 +61,15 @@ pub(crate) fn router(app: Arc<App>) -> Router {
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
                               img-src 'self' data:; connect-src 'self'; base-uri 'none'; \
                               frame-ancestors 'none'; form-action 'none'";
+
+async fn no_such_path() -> Fault {
+    Fault::not_found("no such path; /docs lists them")
+}
+
+/// Puts a problem in the place of an empty 404.
+async fn nothing_there(response: Response) -> Response {
+    if response.status() == StatusCode::NOT_FOUND { no_such_path().await.into_response() } else { response }
+}
 
 fn set(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
     SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))

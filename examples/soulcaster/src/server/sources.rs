@@ -82,6 +82,7 @@ pub(crate) async fn show(
 /// A source to add.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = AddSource)]
 pub(crate) struct Add {
     /// Who delivers, such as `github`.
     vendor: String,
@@ -127,6 +128,7 @@ pub(crate) async fn add(
 /// What to change of a source; what is absent stays.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ChangeSource)]
 pub(crate) struct Change {
     /// Whether its reports are taken.
     enabled: Option<bool>,

@@ -3,8 +3,11 @@ use std::sync::Arc;
 use super::*;
 use crate::error::ErrorKind;
 use crate::flow::overtaken::overtaken;
+use crate::flow::sources::NewSource;
 use crate::memory::MemoryStore;
 use crate::model::item::Inbound;
+use crate::model::key::Scope;
+use crate::model::source::Proof;
 
 const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
 
@@ -103,6 +106,8 @@ async fn a_project_has_one_owner() {
     }
     let named = create(None, None, "No id", 6).await.unwrap();
     assert_eq!((named.id.as_str().len(), named.user_id), (16, None));
+    let error = create(None, Some(&named.id), "No id", 7).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict, "nobody's project is given to nobody");
     assert_eq!(create(Some("nobody"), None, "x", 7).await.unwrap_err().kind(), ErrorKind::NotFound);
     for (id, name) in [(Some(&ProjectId::system()), "x"), (None, " "), (None, "a\u{7}b")] {
         assert_eq!(
@@ -112,6 +117,28 @@ async fn a_project_has_one_owner() {
         );
     }
     assert_eq!(soulcaster.projects_of(&ann.id).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_project_is_used_once_there_is_anything_of_it() {
+    let (_, soulcaster) = engine();
+    let project = |id: &str| ProjectId::new(id).unwrap();
+    assert!(!soulcaster.is_used(&project("new")).await.unwrap());
+    soulcaster.create_project(None, Some(project("named")), "x", &[1; 20], NOW).await.unwrap();
+    soulcaster.ingest(&project("full"), vec![Inbound::new("mail", "late parcel")], NOW).await.unwrap();
+    soulcaster.create_key(&project("keyed"), Scope::Read, &[1; 20], NOW).await.unwrap();
+    let source = NewSource {
+        vendor: "manual".to_owned(),
+        proof: Proof::Unsigned,
+        secret: None,
+        enabled: true,
+        settings: Default::default(),
+    };
+    soulcaster.add_source(&project("sourced"), source, &[1; 20], NOW).await.unwrap();
+    for id in ["named", "full", "keyed", "sourced"] {
+        assert!(soulcaster.is_used(&project(id)).await.unwrap(), "{id}");
+    }
+    assert!(!soulcaster.is_used(&project("new")).await.unwrap());
 }
 
 #[tokio::test]

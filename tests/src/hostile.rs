@@ -1,0 +1,110 @@
+//! Hostile and slow clients, and crowds of them. A binary of its own, one test at a time: it measures.
+#![allow(clippy::unwrap_used)] // nothing but tests and what they share
+#![cfg(target_os = "linux")] // reads /proc
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use soulcaster_core::model::Scope;
+
+#[allow(dead_code)] // the other tests use the rest
+mod binary;
+#[path = "hostile/bodies.rs"]
+mod bodies;
+#[path = "hostile/crowd.rs"]
+mod crowd;
+#[path = "hostile/drips.rs"]
+mod drips;
+#[path = "hostile/framing.rs"]
+mod framing;
+#[allow(dead_code)]
+mod server;
+#[path = "hostile/stopping.rs"]
+mod stopping;
+mod wire;
+
+use binary::Desk;
+use server::{Client, Server, key};
+
+/// The default limit of a body.
+const LIMIT: u64 = 1 << 20;
+
+/// Tests that measure do so one after the other.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A server that was used already, so that what it holds is what it goes on to hold.
+struct Victim {
+    desk: Desk,
+    server: Server,
+    client: Client,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl Victim {
+    fn start() -> Self {
+        let alone = alone();
+        let desk = Desk::new();
+        let admin = key(&desk, "default", Scope::Admin, 1);
+        // Grouping would be measured too.
+        let server = Server::start(&desk, &["--group-after", "3600"]);
+        let client = Client::with_key(&server, &admin);
+        // As long as a body may be, and of as many parts.
+        let long = json!({"text": "x".repeat(1_000_000)});
+        let many: Vec<_> = (0..9000).map(|n| json!({"text": "many", "id": n, "tags": [], "a": n})).collect();
+        let largest = [long.to_string(), json!(many).to_string()];
+        for n in 0..200 {
+            client.post("/ingest/manual", &json!({"text": format!("a report before {n}")})).is(202);
+            client.get("/feedback?limit=5").is(200);
+            if n % 20 == 0 {
+                let largest = &largest[n / 20 % 2];
+                client.send("POST", "/ingest/manual", Some(largest.as_bytes())).unwrap().is(202);
+            }
+        }
+        Self { desk, server, client, _alone: alone }
+    }
+
+    /// Memory of the server, in bytes.
+    fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.server.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+    }
+
+    /// That a delivery is still taken and a look answered, soon.
+    #[track_caller]
+    fn is_well(&self) {
+        let begun = Instant::now();
+        self.client.post("/ingest/manual", &json!({"text": "are you well?"})).is(202);
+        self.client.get("/feedback?limit=1").is(200);
+        assert!(begun.elapsed() < Duration::from_secs(2), "it answers late: {:?}", begun.elapsed());
+    }
+}
+
+/// The 99th percentile of how long `requests` deliveries and looks take, the median of several windows.
+fn p99(client: &Client, windows: usize, requests: usize) -> Duration {
+    let mut found: Vec<Duration> = (0..windows)
+        .map(|_| {
+            let mut took: Vec<Duration> = (0..requests)
+                .map(|n| {
+                    let begun = Instant::now();
+                    if n % 2 == 0 {
+                        client
+                            .post("/ingest/manual", &json!({"text": "a report of a healthy client"}))
+                            .is(202);
+                    } else {
+                        client.get("/feedback?limit=5").is(200);
+                    }
+                    begun.elapsed()
+                })
+                .collect();
+            took.sort();
+            took[requests * 99 / 100]
+        })
+        .collect();
+    found.sort();
+    found[windows / 2]
+}
