@@ -24,12 +24,17 @@ use crate::server::{Client, Server, block_on};
 /// Cuts in a normal run; `SOULCASTER_CUTS` asks for another number.
 const CUTS: usize = 360;
 
+/// Cuts while a log is folded in, and what makes that happen: so many deliveries of so many bytes.
+const FOLDED: usize = 30;
+const MANY: usize = 10;
+const LARGE: usize = 600_000;
+
 /// Every so many cuts it is the server that goes on from there.
 const SERVED: usize = 24;
 
 const WRITERS: usize = 3;
 
-/// Deliveries of each writer before each end of the server.
+/// Deliveries of each writer in each life of the server.
 const DELIVERIES: usize = 12;
 
 /// Names the acknowledgement of the key.
@@ -43,6 +48,9 @@ fn recorder(folder: &Path) -> Option<PathBuf> {
     compiler.args(["-O1", "-shared", "-fPIC", "-o"]).arg(&library).arg(source).arg("-ldl");
     let built = cfg!(target_os = "linux") && compiler.status().is_ok_and(|status| status.success());
     assert!(built || std::env::var("CI").as_deref() != Ok("true"), "power cuts need Linux and cc");
+    if !built {
+        eprintln!("SKIPPED: power cuts are not tested; they need Linux and a C compiler named cc");
+    }
     built.then_some(library)
 }
 
@@ -59,8 +67,8 @@ fn acknowledge(log: &mut File, name: &str, nth: usize) {
     log.write_all(&record.bytes()).expect("the log is written");
 }
 
-/// A life with everything in it: files that are made, deliveries, groupings, a stop, a kill, a recovery.
-fn record(library: &Path, folder: &Path) -> Recording {
+/// Lives with everything in them: files that are made, deliveries, groupings, a stop, a kill, a recovery.
+fn record(library: &Path, folder: &Path, lives: usize, deliveries: usize, mut senders: Vec<Sender>) -> Recording {
     let (desk, log) = (Desk::new(), folder.join("log"));
     File::create(&log).unwrap();
     let command = |args: &[&str]| {
@@ -75,15 +83,14 @@ fn record(library: &Path, folder: &Path) -> Recording {
     acknowledge(&mut append(), KEY, 0);
     let key = String::from_utf8(made.stdout).unwrap().trim().to_owned();
     let sent: Arc<Mutex<Vec<Vec<Sent>>>> = Arc::new(Mutex::new(vec![Vec::new(); WRITERS]));
-    let mut senders: Vec<Sender> = (0..WRITERS).map(|n| Sender::new(format!("w{n}"), n as u64)).collect();
-    for end in 0..3 {
+    for end in (0..lives).rev() {
         let serve = ["serve", "--listen", "127.0.0.1:0", "--group-after", "0", "--rate=0"];
         let server = Server::run(command(&serve));
         std::thread::scope(|scope| {
             for (writer, sender) in senders.iter_mut().enumerate() {
                 let (client, sent, mut log) = (Client::with_key(&server, &key), sent.clone(), append());
                 scope.spawn(move || {
-                    for _ in 0..DELIVERIES {
+                    for _ in 0..deliveries {
                         let delivery = sender.next();
                         let nth = {
                             let mut sent = sent.lock().unwrap();
@@ -98,7 +105,7 @@ fn record(library: &Path, folder: &Path) -> Recording {
             }
         });
         match end {
-            0 => assert_eq!(server.stop().0, Some(0)),
+            2 => assert_eq!(server.stop().0, Some(0)),
             1 => server.kill(),
             _ => {
                 Client::with_key(&server, &key).settled();
@@ -190,30 +197,13 @@ fn scratch() -> TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
-#[test]
-fn a_power_cut_at_any_moment_loses_and_damages_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let Some(library) = recorder(folder.path()) else {
-        eprintln!("SKIPPED: power cuts are not tested; they need Linux and a C compiler named cc");
-        return;
-    };
-    let cuts = std::env::var("SOULCASTER_CUTS").map_or(CUTS, |cuts| cuts.parse().expect("a number"));
-    let begun = Instant::now();
-    let recording = record(&library, folder.path());
-    let records = Record::all(&recording.log);
-    let count = |kind| records.iter().filter(|record| record.kind == kind).count();
-    let (writes, syncs, deliveries) = (count(b'W'), count(b'E'), count(b'A') - 1);
-    assert!(deliveries == 3 * WRITERS * DELIVERIES && syncs > deliveries / 2, "{deliveries} {syncs}");
-    let mut random = Random::new(0x9077);
-    // Right after an acknowledgement, and anywhere.
-    let told: Vec<usize> = (0..records.len()).filter(|at| records[*at].kind == b'A').collect();
-    let mut points: Vec<usize> = (0..cuts)
-        .map(|n| match n % 3 {
-            _ if cuts >= records.len() => n % records.len(),
-            0 => *random.of(&told),
-            _ => random.below(records.len()),
-        })
-        .collect();
+fn senders() -> impl Iterator<Item = Sender> {
+    (0..WRITERS).map(|n| Sender::new(format!("w{n}"), n as u64))
+}
+
+/// Cuts the power after each of `points`, which are places in the log.
+fn cut(recording: &Recording, records: &[Record<'_>], mut points: Vec<usize>, random: &mut Random) {
+    let (begun, cuts) = (Instant::now(), points.len());
     points.sort_unstable();
     let (mut disk, mut acknowledged, mut next) = (Disk::default(), Acknowledged::default(), 0);
     for (nth, point) in points.into_iter().enumerate() {
@@ -237,15 +227,56 @@ fn a_power_cut_at_any_moment_loses_and_damages_nothing() {
         }
         let checked = std::panic::catch_unwind(|| {
             if nth % SERVED == 0 {
-                serve(place.path(), &acknowledged, &recording);
+                serve(place.path(), &acknowledged, recording);
             }
-            look(place.path(), &acknowledged, &recording);
+            look(place.path(), &acknowledged, recording);
         });
         assert!(checked.is_ok(), "{told}");
     }
+    let count = |kind| records.iter().filter(|record| record.kind == kind).count();
     eprintln!(
-        "{cuts} power cuts over {} records ({writes} writes, {syncs} syncs, {deliveries} deliveries); {:.0} s",
-        records.len(),
+        "{cuts} power cuts over {} writes, {} syncs and {} deliveries; {:.0} s",
+        count(b'W'),
+        count(b'E'),
+        count(b'A') - 1,
         begun.elapsed().as_secs_f64()
     );
+}
+
+#[test]
+fn a_power_cut_at_any_moment_loses_and_damages_nothing() {
+    let folder = scratch();
+    let Some(library) = recorder(folder.path()) else { return };
+    let cuts = std::env::var("SOULCASTER_CUTS").map_or(CUTS, |cuts| cuts.parse().expect("a number"));
+    let recording = record(&library, folder.path(), 3, DELIVERIES, senders().collect());
+    let records = Record::all(&recording.log);
+    let told: Vec<usize> = (0..records.len()).filter(|at| records[*at].kind == b'A').collect();
+    assert_eq!(told.len(), 1 + 3 * WRITERS * DELIVERIES);
+    let mut random = Random::new(0x9077);
+    let points = (0..cuts).map(|n| match n % 3 {
+        _ if cuts >= records.len() => n % records.len(),
+        // Right after an acknowledgement.
+        0 => *random.of(&told),
+        _ => random.below(records.len()),
+    });
+    cut(&recording, &records, points.collect(), &mut random);
+}
+
+#[test]
+fn a_power_cut_while_the_log_is_folded_into_the_file_loses_and_damages_nothing() {
+    let folder = scratch();
+    let Some(library) = recorder(folder.path()) else { return };
+    let large = senders().map(|sender| sender.large(LARGE)).collect();
+    let recording = record(&library, folder.path(), 1, MANY, large);
+    let records = Record::all(&recording.log);
+    let told: Vec<usize> = (0..records.len()).filter(|at| records[*at].kind == b'A').collect();
+    // Syncs of a database: its log has reached the size at which it is folded in, or the server stops.
+    let late = told[told.len() / 3]..records.len();
+    let is_sync = |at: &usize| records[*at].kind == b'S' && ["s.db", "s.inbox.db"].contains(&records[*at].name);
+    let folded: Vec<usize> = late.filter(is_sync).collect();
+    assert!(folded.len() > 2, "only at the end: {folded:?}");
+    let mut random = Random::new(0xf01d);
+    let points = (0..FOLDED).map(|_| (random.of(&folded) + random.below(200)).saturating_sub(100));
+    let points = points.map(|point| point.min(records.len() - 1)).collect();
+    cut(&recording, &records, points, &mut random);
 }

@@ -10,8 +10,8 @@ use crate::reports::reports;
 /// Ids that every sender of a project reports about.
 const SHARED: usize = 3;
 
-/// Bytes that the large deliveries are padded with.
-const LARGE: usize = 30_000;
+/// Bytes that a delivery is padded with, and one in sixteen.
+const PADDING: [usize; 2] = [40, 30_000];
 
 /// One delivery.
 #[derive(Debug, Clone)]
@@ -34,13 +34,21 @@ pub(crate) struct Sender {
     number: usize,
     /// Ids of single reports that are there.
     known: Vec<String>,
+    padding: [usize; 2],
+    /// Sends no lists and no alerts.
+    is_single: bool,
 }
 
 impl Sender {
     pub(crate) fn new(name: impl Into<String>, seed: u64) -> Self {
         // Few texts and many reports: grouping them is not what is tested.
         let texts = reports(96).into_iter().map(|report| report.title).collect();
-        Self { name: name.into(), random: Random::new(seed), texts, number: 0, known: Vec::new() }
+        Self { name: name.into(), random: Random::new(seed), texts, number: 0, known: Vec::new(), padding: PADDING, is_single: false }
+    }
+
+    /// Sends single reports alone, each padded with so many bytes.
+    pub(crate) fn large(self, padding: usize) -> Self {
+        Self { padding: [padding; 2], is_single: true, ..self }
     }
 
     /// From now on this delivery may be followed by others about its item.
@@ -50,7 +58,8 @@ impl Sender {
 
     pub(crate) fn next(&mut self) -> Sent {
         self.number += 1;
-        match self.random.below(20) {
+        let kind = self.random.below(20);
+        match if self.is_single { 0 } else { kind } {
             0..9 => {
                 let id = format!("{}-{}", self.name, self.number);
                 self.single(id, true)
@@ -75,7 +84,7 @@ impl Sender {
 
     /// Bytes of no meaning, which make a delivery one of its kind.
     fn padding(&mut self) -> String {
-        let length = if self.random.below(16) == 0 { LARGE } else { 40 };
+        let length = self.padding[usize::from(self.random.below(16) == 0)];
         let letters = b"abcdefghijklmnopqrstuvwxyz0123456789";
         (0..length).map(|_| char::from(*self.random.of(letters))).collect()
     }
