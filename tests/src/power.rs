@@ -68,7 +68,13 @@ fn acknowledge(log: &mut File, name: &str, nth: usize) {
 }
 
 /// Lives with everything in them: files that are made, deliveries, groupings, a stop, a kill, a recovery.
-fn record(library: &Path, folder: &Path, lives: usize, deliveries: usize, mut senders: Vec<Sender>) -> Recording {
+fn record(
+    library: &Path,
+    folder: &Path,
+    lives: usize,
+    deliveries: usize,
+    mut senders: Vec<Sender>,
+) -> Recording {
     let (desk, log) = (Desk::new(), folder.join("log"));
     File::create(&log).unwrap();
     let command = |args: &[&str]| {
@@ -272,7 +278,8 @@ fn a_power_cut_while_the_log_is_folded_into_the_file_loses_and_damages_nothing()
     let told: Vec<usize> = (0..records.len()).filter(|at| records[*at].kind == b'A').collect();
     // Syncs of a database: its log has reached the size at which it is folded in, or the server stops.
     let late = told[told.len() / 3]..records.len();
-    let is_sync = |at: &usize| records[*at].kind == b'S' && ["s.db", "s.inbox.db"].contains(&records[*at].name);
+    let is_sync =
+        |at: &usize| records[*at].kind == b'S' && ["s.db", "s.inbox.db"].contains(&records[*at].name);
     let folded: Vec<usize> = late.filter(is_sync).collect();
     assert!(folded.len() > 2, "only at the end: {folded:?}");
     let mut random = Random::new(0xf01d);

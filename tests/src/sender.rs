@@ -43,7 +43,15 @@ impl Sender {
     pub(crate) fn new(name: impl Into<String>, seed: u64) -> Self {
         // Few texts and many reports: grouping them is not what is tested.
         let texts = reports(96).into_iter().map(|report| report.title).collect();
-        Self { name: name.into(), random: Random::new(seed), texts, number: 0, known: Vec::new(), padding: PADDING, is_single: false }
+        Self {
+            name: name.into(),
+            random: Random::new(seed),
+            texts,
+            number: 0,
+            known: Vec::new(),
+            padding: PADDING,
+            is_single: false,
+        }
     }
 
     /// Sends single reports alone, each padded with so many bytes.
