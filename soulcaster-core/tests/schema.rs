@@ -252,6 +252,7 @@ fn every_variant(checked: &mut Checked) {
         Ignored::NotAReport { what: "x".into() },
         Ignored::Filtered { setting: "x".into() },
         Ignored::Empty,
+        Ignored::Failure { kind: ErrorKind::RateLimited, message: "x".into() },
     ]);
     checked.look(&[Severity::Info, Severity::Low, Severity::Medium, Severity::High, Severity::Critical]);
     checked.look(&[AuthStrength::None, AuthStrength::SharedSecret, AuthStrength::Signed]);

@@ -1,5 +1,7 @@
 //! What the fields of several vendors have in common, and sources that sign nothing.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use soulcaster_core::model::AuthStrength;
@@ -20,13 +22,9 @@ pub(crate) fn members<'a>(value: &'a Value, pointer: &str) -> impl Iterator<Item
 
 /// `parts` under each other with a blank line between them; blank and repeated ones left out.
 pub(crate) fn paragraphs<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
-    let mut kept: Vec<&str> = Vec::new();
-    for part in parts.into_iter().map(str::trim) {
-        if !part.is_empty() && !kept.contains(&part) {
-            kept.push(part);
-        }
-    }
-    kept.join("\n\n")
+    let mut seen = HashSet::new();
+    let parts = parts.into_iter().map(str::trim).filter(|part| !part.is_empty() && seen.insert(*part));
+    parts.collect::<Vec<_>>().join("\n\n")
 }
 
 /// A title made of a body: its first line, at most 200 bytes.

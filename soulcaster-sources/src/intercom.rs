@@ -26,8 +26,9 @@ use crate::signature::{self, Auth};
 use crate::{field, html};
 
 const SIGNATURE: &str = "X-Hub-Signature";
-/// Most parts of a conversation that are read.
+/// Most parts of a conversation that are read, and bytes of their pages.
 const MAX_PARTS: usize = 500;
+const MAX_PAGES: usize = 1 << 20;
 
 /// Reads deliveries of Intercom webhooks.
 #[derive(Debug, Clone)]
@@ -88,15 +89,20 @@ pub(crate) fn conversation(item: &Value) -> Result<Inbound> {
     let id = payload::required_id(item, "/id")?;
     let first = ["/source", "/conversation_message", "/first_message"].map(|name| item.pointer(name));
     let first = first.into_iter().flatten().next().unwrap_or(&Value::Null);
-    let mut texts = vec![html::to_text(&payload::text(first, "/body"))];
     let parts = payload::list(item, "/conversation_parts/conversation_parts").iter().take(MAX_PARTS);
     let public = |kind: &str| !matches!(kind, "note" | "note_and_reopen");
-    texts.extend(
-        parts
-            .filter(|part| public(&payload::line(part, "/part_type")))
-            .map(|part| html::to_text(&payload::text(part, "/body"))),
-    );
-    let body = payload::clean(&field::paragraphs(texts.iter().map(String::as_str)));
+    let public = parts.filter(|part| public(&payload::line(part, "/part_type")));
+    let mut texts: Vec<String> = Vec::new();
+    let mut read = 0;
+    for part in std::iter::once(first).chain(public) {
+        let page = payload::text(part, "/body");
+        read += page.len();
+        texts.push(html::to_text(&page));
+        if read > MAX_PAGES {
+            break;
+        }
+    }
+    let body = field::paragraphs(texts.iter().map(String::as_str));
     let subject = [word(item, "/title"), word(first, "/subject")].into_iter().flatten().next();
     let title = subject.map(|subject| payload::one_line(&html::to_text(&subject)));
     let mut metadata = Map::new();

@@ -22,6 +22,7 @@
 //! | Standard Webhooks (Svix) | [`standard_webhooks`] |
 //! | any JSON, by a mapping | [`generic`] |
 //! | reports written by hand | [`manual`] |
+//! | read what vendors' APIs answer | [`answer`] |
 //! | pull reports from vendors' APIs | `pull`, with the feature of that name |
 //! | keep records in one file, durably | [`SqliteStore`] |
 //! | keep deliveries until they are taken in, durably | [`Inbox`] |
@@ -30,6 +31,7 @@
 //! to.
 
 pub mod alertmanager;
+pub mod answer;
 pub mod datadog;
 pub mod discord;
 pub mod email;

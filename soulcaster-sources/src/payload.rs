@@ -6,7 +6,8 @@
 //!   U+FFFD; a byte order mark is skipped.
 //! - Accessors take a JSON pointer and give nothing for what is missing or of another type.
 //! - Text loses NUL and the other control characters (line breaks and tabs stay in bodies, become blanks in
-//!   titles) and is cut at 256 KiB with a mark. What was sent stays as it was in `raw_payload`; [`raw`] has the rule.
+//!   titles) and is cut at 256 KiB with a mark, also where it is put together of several. What was sent stays as
+//!   it was in `raw_payload`; [`raw`] has the rule.
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};

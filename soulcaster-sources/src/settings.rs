@@ -9,6 +9,9 @@ use crate::payload::cut;
 
 const CHECK: &str = "webhook.check";
 
+/// Longest message, in bytes: it may repeat what was given.
+const MAX_MESSAGE: usize = 600;
+
 /// The settings of `source`: the defaults, with what is `given` in their place. The members of a setting that
 /// is an object take the place of its default members one by one.
 ///
@@ -31,20 +34,20 @@ pub(crate) fn read<T: Default + Serialize + DeserializeOwned>(
             } else {
                 format!("there are {}", names.join(", "))
             };
-            return Err(refused(source, &format!("no setting {name:?}; {there_are}")));
+            return Err(refused(source, &format!("no setting {:?}; {there_are}", cut(name, 64))));
         };
         match (known, value) {
             (Value::Object(known), Value::Object(value)) => known.extend(value.clone()),
             (known, value) => *known = value.clone(),
         }
-        read = T::deserialize(&settings).map_err(|e| refused(source, &cut(&format!("{name}: {e}"), 400)))?;
+        read = T::deserialize(&settings).map_err(|e| refused(source, &format!("{name}: {e}")))?;
     }
     Ok(read)
 }
 
 /// A setting that cannot work.
 pub(crate) fn refused(source: &str, why: &str) -> Error {
-    Error::invalid(CHECK, format!("{source}: {why}"))
+    Error::invalid(CHECK, cut(&format!("{source}: {why}"), MAX_MESSAGE))
 }
 
 /// Checks a list of names that a source keeps to.

@@ -8,12 +8,18 @@ mod binary;
 mod command;
 mod corrections;
 mod crash;
+mod disk;
 mod faults;
 mod golden;
+mod kill;
 mod layering;
+mod ledger;
+mod power;
 mod pull;
+mod random;
 mod regress;
 mod reports;
+mod sender;
 mod serve;
 #[allow(dead_code)] // shared with `hostile`
 mod server;

@@ -1,5 +1,9 @@
 //! The server as its users meet it.
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 use soulcaster_core::model::{Proof, Scope};
 
@@ -35,4 +39,56 @@ fn a_manual_report_and_a_signed_delivery_are_grouped() {
     assert_eq!(item["verdict"]["kind"], "new", "{item}");
     let (code, took) = server.stop();
     assert!(code == Some(0) && took.as_secs() < 10, "{code:?} {took:?}");
+}
+
+/// Answers every request with one open issue, for as long as somebody asks.
+fn tracker() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = BufReader::new(stream.unwrap());
+            let mut line = String::new();
+            while stream.read_line(&mut line).unwrap_or(0) > 2 {
+                line.clear();
+            }
+            let body = json!([{
+                "id": 7, "number": 1, "title": "Crash when the list is empty", "body": "It crashes.", "state": "open",
+                "html_url": "https://github.com/octo/hello/issues/1", "user": {"login": "mona"}, "labels": [],
+                "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-02T00:00:00Z",
+                "repository_url": "https://api.github.com/repos/octo/hello",
+            }])
+            .to_string();
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close";
+            let answer = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+            // Whoever went away needs no answer.
+            let _ = stream.get_mut().write_all(answer.as_bytes());
+        }
+    });
+    url
+}
+
+#[test]
+fn a_source_that_is_added_is_pulled_and_its_items_are_grouped() {
+    let desk = Desk::new();
+    let server = Server::start(&desk, &["--group-after", "0"]);
+    let client = Client::with_key(&server, &key(&desk, "default", Scope::Admin, 1));
+    let connection = json!({"base_url": tracker(), "allow_private_network": true});
+    let settings = json!({"repositories": ["octo/hello"], "connection": connection});
+    let add = json!({"vendor": "github", "proof": {"kind": "pull"}, "settings": settings, "secret": "token-of-the-api"});
+    let added = client.post("/sources", &add).is(201).json();
+    assert!(added.get("deliver_to").is_none() && !added.to_string().contains("token-of-the-api"), "{added}");
+    let begun = Instant::now();
+    let source = format!("/sources/{}", added["id"].as_str().unwrap());
+    while client.get(&source).is(200).json()["pull"]["last_success"].is_null() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{}", client.get(&source).json());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    client.settled();
+    let items = client.get("/feedback?source=github").is(200).json();
+    assert_eq!(
+        (&items["total"], &items["items"][0]["title"]),
+        (&json!(1), &json!("Crash when the list is empty"))
+    );
+    assert_eq!(items["items"][0]["verdict"]["kind"], "new", "{items}");
 }

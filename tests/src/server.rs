@@ -82,11 +82,21 @@ impl Server {
         self.child.wait().expect("it ends");
     }
 
+    /// Whether it has not ended yet.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("it can be waited for").is_none()
+    }
+
+    /// Asks it to stop.
+    pub(crate) fn signal(&self) {
+        let signalled = Command::new("kill").arg(self.child.id().to_string()).status();
+        assert!(signalled.expect("kill runs").success());
+    }
+
     /// Asks it to stop; gives the exit code and how long it took.
     pub(crate) fn stop(mut self) -> (Option<i32>, Duration) {
         let begun = Instant::now();
-        let signalled = Command::new("kill").arg(self.child.id().to_string()).status();
-        assert!(signalled.expect("kill runs").success());
+        self.signal();
         while begun.elapsed() < PATIENCE {
             if let Some(status) = self.child.try_wait().expect("it can be waited for") {
                 return (status.code(), begun.elapsed());
@@ -144,17 +154,32 @@ pub(crate) struct Client {
 impl Client {
     /// Somebody without a key.
     pub(crate) fn new(server: &Server) -> Self {
+        Self::at(&server.url)
+    }
+
+    /// Somebody without a key who talks to `url`.
+    pub(crate) fn at(url: &str) -> Self {
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_secs(30)))
             .build()
             .new_agent();
-        Self { agent, url: server.url.clone(), headers: Vec::new() }
+        Self { agent, url: url.to_owned(), headers: Vec::new() }
+    }
+
+    /// Whom it talks to.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     /// Somebody with a key.
     pub(crate) fn with_key(server: &Server, key: &str) -> Self {
-        Self::new(server).header("authorization", &format!("Bearer {key}"))
+        Self::new(server).key(key)
+    }
+
+    /// Shows this key.
+    pub(crate) fn key(self, key: &str) -> Self {
+        self.header("authorization", &format!("Bearer {key}"))
     }
 
     /// Sends this header too.

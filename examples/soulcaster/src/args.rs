@@ -251,7 +251,7 @@ Examples:
     },
     /// Check the database and every project in it
     Doctor,
-    /// Show what a vendor's delivery is read as, without storing anything
+    /// Show what a vendor's delivery, or an answer of its API, is read as, without storing anything
     ///
     /// Prints each report as one line of JSON, or one line that says why there is none: `ignored` with the reason,
     /// `refused` with the kind of error. Without a secret nothing is verified. Exit code 1 when a delivery gave no
@@ -329,7 +329,7 @@ Examples:
 pub(crate) struct Decode {
     /// Who delivers, such as github or sentry
     pub(crate) vendor: String,
-    /// Bodies of deliveries, as they came; `-` is standard input
+    /// Bodies of deliveries or answers, as they came; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     /// A header of the deliveries
@@ -377,6 +377,9 @@ pub(crate) struct Serve {
     /// Seconds from a delivery to the grouping of its project
     #[arg(long, default_value_t = 2, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(0..=3600))]
     pub(crate) group_after: u32,
+    /// Seconds from one round of pulling a source to the next
+    #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(60..=604_800))]
+    pub(crate) pull_every: u32,
     /// Items that a user may have over all projects [default: no limit]
     #[arg(long, value_name = "N")]
     pub(crate) max_items: Option<u64>,

@@ -42,6 +42,9 @@ impl Record for Occurrence {
     }
 }
 
+/// A report and when it arrived.
+pub(crate) type Received = (Inbound, DateTime<Utc>);
+
 /// How often a commit is tried again when somebody else was faster.
 pub(crate) const TRIES: usize = 8;
 
@@ -53,8 +56,15 @@ pub(crate) fn is_lost_race(error: &Error) -> bool {
 /// What is said when that happens again and again.
 pub(crate) fn busy(project: &ProjectId) -> Error {
     let message = format!("another process keeps changing project {project}; run it again");
-    Error::conflict("project.change", message)
+    Error::conflict(BUSY, message)
 }
+
+/// Whether that is what was said.
+pub(crate) fn is_busy(error: &Error) -> bool {
+    error.kind() == ErrorKind::Conflict && error.operation() == BUSY
+}
+
+const BUSY: &str = "project.change";
 
 impl Soulcaster {
     /// Keeps `reports`, received at `now`, in one commit.
@@ -97,12 +107,11 @@ impl Soulcaster {
     pub(crate) async fn try_ingest(
         &self,
         project: &ProjectId,
-        reports: &[(Inbound, DateTime<Utc>)],
+        reports: &[Received],
         with: Vec<Write>,
     ) -> Result<IngestReport> {
         let mut report = IngestReport::default();
-        let mut good: Vec<(&(Inbound, DateTime<Utc>), FeedbackId, String)> =
-            Vec::with_capacity(reports.len());
+        let mut good: Vec<(&Received, FeedbackId, String)> = Vec::with_capacity(reports.len());
         for (index, received) in reports.iter().enumerate() {
             let inbound = &received.0;
             match inbound.check() {

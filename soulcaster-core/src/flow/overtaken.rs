@@ -1,5 +1,6 @@
-//! A store in which somebody else is faster, once.
+//! A store in which somebody else is faster.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,20 +14,28 @@ use crate::soulcaster::Soulcaster;
 
 type Rival = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Runs what the rival does before the first commit that comes.
+/// Runs what a rival does before each commit that comes, as long as there are any.
 pub(crate) struct Overtaken {
     inner: Arc<MemoryStore>,
-    rival: Mutex<Option<Rival>>,
+    rivals: Mutex<VecDeque<Rival>>,
 }
 
-/// An engine that is overtaken by what `rival` does with another on the same store.
+/// An engine that is overtaken once, by what `rival` does with another on the same store.
 pub(crate) fn overtaken<F: Future<Output = ()> + Send + 'static>(
     soulcaster: &Soulcaster,
     inner: &Arc<MemoryStore>,
     rival: impl FnOnce(Soulcaster) -> F,
 ) -> Soulcaster {
-    let rival: Rival = Box::pin(rival(soulcaster.clone()));
-    let store = Overtaken { inner: inner.clone(), rival: Mutex::new(Some(rival)) };
+    overtaken_by(inner, [rival(soulcaster.clone())])
+}
+
+/// An engine that is overtaken by each of `rivals`, in order.
+pub(crate) fn overtaken_by<F: Future<Output = ()> + Send + 'static>(
+    inner: &Arc<MemoryStore>,
+    rivals: impl IntoIterator<Item = F>,
+) -> Soulcaster {
+    let rivals = rivals.into_iter().map(|rival| Box::pin(rival) as Rival).collect();
+    let store = Overtaken { inner: inner.clone(), rivals: Mutex::new(rivals) };
     Soulcaster::builder(Arc::new(store)).build().unwrap()
 }
 
@@ -45,7 +54,7 @@ impl Store for Overtaken {
     }
 
     async fn commit(&self, project: &ProjectId, writes: Vec<Write>) -> Result<u64> {
-        let rival = self.rival.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let rival = self.rivals.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         if let Some(rival) = rival {
             rival.await;
         }

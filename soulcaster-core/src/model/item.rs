@@ -356,3 +356,26 @@ impl Record for FeedbackItem {
         self.raw_payload = Some(blob);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_sees_neither_parts_nor_joins_reports() {
+        let project = ProjectId::new("p").unwrap();
+        let text = |title: &str, body: &str| {
+            let inbound = Inbound::new("mail", title).body(body);
+            FeedbackItem::first(&project, inbound, DateTime::UNIX_EPOCH).text()
+        };
+        assert_eq!(text(" Login fails ", "\nafter 2 s\n"), "Login fails\nafter 2 s");
+        assert_eq!(
+            text("Lo\u{200b}gin\u{202e} fails\u{e0041}", "\u{feff}after\0 2 s"),
+            "Login fails\nafter 2 s"
+        );
+        assert_eq!(text("Login fails", "Login\u{2060} fails"), "Login fails");
+        assert_eq!(text("\u{200b}", "after 2 s"), "after 2 s");
+        let long = "\u{200b}é ".repeat(800);
+        assert_eq!(text("t", &long), format!("t\n{}", "é ".repeat(500)));
+    }
+}

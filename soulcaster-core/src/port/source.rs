@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::model::item::Inbound;
 
 /// What one fetch brought.
@@ -115,6 +115,13 @@ pub enum Ignored {
     },
     /// A delivery without content.
     Empty,
+    /// An answer of the vendor's API that says that the call failed.
+    Failure {
+        /// What can be done about it.
+        kind: ErrorKind,
+        /// What the vendor says.
+        message: String,
+    },
 }
 
 /// Verifies and reads a vendor's deliveries in one call, so that nobody can skip the check.

@@ -56,6 +56,20 @@ fn a_payload_without_times_and_ids_of_events_is_mapped() {
 }
 
 #[test]
+fn who_and_where_are_read_from_the_template() {
+    let body = r#"{"title":"t","body":"b","id":"7","user":"Ada\n Lovelace","link":"https://app.datadoghq.com/event/7",
+        "tags":["env:prod"," ","env:prod"],"priority":"P2","hostname":"db-1"}"#;
+    let report = read(body);
+    assert_eq!(
+        lines(&report),
+        "id: 7\ntitle: t\nbody: b\ntime: - -\nseverity: High\ntags: env:prod\n\
+         url: https://app.datadoghq.com/event/7\nauthor: Ada Lovelace\nstatus: -"
+    );
+    assert_eq!(report.metadata["hostname"], "db-1");
+    assert_eq!(read(r#"{"title":"t","user":"$USER","link":"$LINK"}"#).author, None);
+}
+
+#[test]
 fn times_come_in_any_unit_and_nonsense_is_no_time() {
     for date in
         ["1735689600000", "1735689600", "\"1735689600000\"", "\"1735689600\"", "\"2025-01-01T00:00:00Z\""]

@@ -53,6 +53,9 @@ pub struct Mapping {
     pub metadata: BTreeMap<String, String>,
 }
 
+/// Longest pointer, in bytes.
+const MAX_POINTER: usize = 256;
+
 const IDS: &[&str] =
     &["external_id", "id", "uuid", "event_id", "MessageId", "message_id", "incident_id", "check_id"];
 const TITLES: &[&str] =
@@ -116,7 +119,7 @@ impl Mapping {
         }
     }
 
-    /// Checks that every entry is a JSON pointer and that there is one for text.
+    /// Checks that every entry is a JSON pointer of at most 256 bytes, and that there is one for text.
     ///
     /// # Errors
     /// `Invalid` naming the field.
@@ -139,6 +142,10 @@ impl Mapping {
         for (name, pointer) in listed.chain(more) {
             if !pointer.is_empty() && !pointer.starts_with('/') {
                 return Err(settings::refused(source, &format!("{name}: {pointer:?} must begin with /")));
+            }
+            if pointer.len() > MAX_POINTER {
+                let why = format!("{name}: a pointer is longer than {MAX_POINTER} bytes");
+                return Err(settings::refused(source, &why));
             }
         }
         if self.title.is_empty() && self.body.is_empty() {

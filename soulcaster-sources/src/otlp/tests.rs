@@ -252,6 +252,8 @@ fn deep_and_broken_protobuf_is_refused() {
     }
     let error = read(body).unwrap_err();
     assert_eq!(error.message(), "a value nests deeper than 32");
+    let groups = [0x0a, 0x04, 0x12, 0x02, 0x12, 0x00].repeat(10_000);
+    assert_eq!(read(groups).unwrap_err().message(), "more than 20000 resources, scopes and records");
     for body in [vec![0x0a], vec![0x0a, 0x05, 0x00], vec![0xff; 20], vec![0x08, 0x01, 0x0b], vec![0x00, 0x00]]
     {
         assert_eq!(read(body.clone()).unwrap_err().kind(), soulcaster_core::ErrorKind::Invalid, "{body:?}");

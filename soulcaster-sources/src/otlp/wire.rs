@@ -12,6 +12,8 @@ use soulcaster_core::{Error, Result};
 const MAX_DEPTH: usize = 32;
 /// Most messages and values in a request.
 const MAX_NODES: usize = 500_000;
+/// Most resources, scopes and records in a request, together.
+const MAX_ENTRIES: usize = 20_000;
 
 /// A request as JSON, and the bytes of each log record, in order.
 pub(super) struct Request<'a> {
@@ -21,7 +23,7 @@ pub(super) struct Request<'a> {
 
 /// Reads an `ExportLogsServiceRequest`.
 pub(super) fn read(body: &[u8]) -> Result<Request<'_>> {
-    let mut reader = Reader { nodes: 0, records: Vec::new() };
+    let mut reader = Reader { nodes: 0, entries: 0, records: Vec::new() };
     let groups = reader.all(body, 1, Reader::resource_logs)?;
     Ok(Request { value: json!({ "resourceLogs": groups }), records: reader.records })
 }
@@ -102,6 +104,7 @@ fn hex(bytes: &[u8]) -> String {
 
 struct Reader<'a> {
     nodes: usize,
+    entries: usize,
     records: Vec<&'a [u8]>,
 }
 
@@ -110,6 +113,15 @@ impl<'a> Reader<'a> {
         self.nodes += 1;
         if self.nodes > MAX_NODES {
             return Err(Error::invalid("otlp.decode", format!("more than {MAX_NODES} values")));
+        }
+        Ok(())
+    }
+
+    fn enter(&mut self) -> Result<()> {
+        self.entries += 1;
+        if self.entries > MAX_ENTRIES {
+            let message = format!("more than {MAX_ENTRIES} resources, scopes and records");
+            return Err(Error::invalid("otlp.decode", message));
         }
         Ok(())
     }
@@ -133,6 +145,7 @@ impl<'a> Reader<'a> {
     }
 
     fn resource_logs(&mut self, mut bytes: &'a [u8]) -> Result<Value> {
+        self.enter()?;
         let (mut resource, mut scopes) = (json!({}), Vec::new());
         while !bytes.is_empty() {
             self.count()?;
@@ -148,6 +161,7 @@ impl<'a> Reader<'a> {
     }
 
     fn scope_logs(&mut self, mut bytes: &'a [u8]) -> Result<Value> {
+        self.enter()?;
         let (mut scope, mut records) = (Map::new(), Vec::new());
         while !bytes.is_empty() {
             self.count()?;
@@ -174,6 +188,7 @@ impl<'a> Reader<'a> {
     }
 
     fn record(&mut self, mut bytes: &'a [u8]) -> Result<Value> {
+        self.enter()?;
         let (mut record, mut attributes) = (Map::new(), Vec::new());
         while !bytes.is_empty() {
             self.count()?;

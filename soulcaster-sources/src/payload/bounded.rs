@@ -17,7 +17,7 @@ const MAX_KEY: usize = 256;
 /// Parses `body`; where it holds half a surrogate pair, with U+FFFD in its place.
 pub(super) fn parse(body: &[u8]) -> Result<Value> {
     attempt(body)
-        .or_else(|error| match mended(body) {
+        .or_else(|error| match error.is_syntax().then(|| mended(body)).flatten() {
             Some(body) => attempt(&body),
             None => Err(error),
         })

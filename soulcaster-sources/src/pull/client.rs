@@ -1,33 +1,25 @@
 //! One call and its answer, within budget, time and size.
 
 use std::collections::VecDeque;
+use std::error::Error as _;
 use std::fmt::Display;
+use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use chrono::{DateTime, Utc};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url, redirect};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
-use serde_json::value::RawValue;
-use soulcaster_core::port::{Batch, Rejected};
 use soulcaster_core::{Error, ErrorKind, Result, Secret};
 
+use super::address::{Private, PublicNames};
 use super::clock::{after, until};
 use super::connection::Connection;
-use super::cursor;
-use super::element::Listing;
 use super::endpoint::{Endpoint, host};
 use super::headers::{self, exhausted, retry_after};
-use super::pace::{Pace, backoff};
+use crate::answer::refusal::{kind, message};
 
 /// Most bytes of a refusal that are read.
 const REFUSAL_BYTES: usize = 64 * 1024;
-/// How often a page that cannot be read is asked for again.
-const MAX_UNREADABLE: u32 = 2;
-/// Characters of a server's message that go into an error.
-const MESSAGE_CHARS: usize = 300;
 
 /// A call to be made.
 pub(super) struct Call {
@@ -94,11 +86,14 @@ impl Reply {
     /// The body as JSON.
     pub(super) fn json<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T> {
         // Without the source: it may show what the server sent.
-        serde_json::from_slice(&self.body).map_err(|e| {
-            let place = format!("line {} column {}", e.line(), e.column());
-            let what = format!("{} sends what cannot be read ({place}); check the base URL", self.host);
-            Error::new(ErrorKind::Unexpected, self.operation, what)
-        })
+        serde_json::from_slice(&self.body)
+            .map_err(|e| self.unreadable(&format!("line {} column {}", e.line(), e.column())))
+    }
+
+    /// The error for a body that is not what the vendor sends.
+    pub(super) fn unreadable(&self, place: &str) -> Error {
+        let what = format!("{} sends what cannot be read ({place}); check the base URL", self.host);
+        Error::new(ErrorKind::Unexpected, self.operation, what)
     }
 
     /// The server's time of the answer, or `now` if that is earlier.
@@ -114,128 +109,97 @@ pub(super) struct Failure {
     pub(super) error: Error,
     /// What the server answered, if it did.
     pub(super) status: Option<u16>,
+    /// Whether it is of the source as a whole, and not of a page.
+    pub(super) is_whole: bool,
 }
 
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
-        failure.error
+impl Failure {
+    /// The same, of the source as a whole.
+    pub(super) fn of_source(self) -> Self {
+        Self { is_whole: true, ..self }
     }
 }
 
-/// What one fetch read.
-#[derive(Default)]
-pub(super) struct Step {
-    pub(super) listing: Listing,
-    /// Whether there is more to read at once.
-    pub(super) more: bool,
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { error, status: None, is_whole: false }
+    }
 }
 
 /// Makes calls and keeps count of them.
 pub(super) struct Client {
     operation: &'static str,
     http: reqwest::Client,
-    pub(super) connection: Connection,
+    /// Where the API is.
+    pub(super) api: Endpoint,
+    connection: Connection,
     /// When the calls of the running span were made.
     made: VecDeque<DateTime<Utc>>,
     /// When the server wants to be asked again.
     barred_until: Option<DateTime<Utc>>,
-    failures: u32,
-    /// Answers in a row that could not be read.
-    unreadable: u32,
-    pace: Pace,
 }
 
 impl Client {
-    /// Sets up calls to `endpoints`, which introduce themselves as `user_agent`.
+    /// Sets up calls that introduce themselves as `user_agent`.
+    ///
+    /// # Errors
+    /// `Invalid` when the connection or the user agent is unfit, `Unexpected` when TLS cannot be set up.
     pub(super) fn new(
         operation: &'static str,
         connection: Connection,
-        endpoints: &[&Endpoint],
         user_agent: Option<&str>,
     ) -> Result<Self> {
         connection.check(operation)?;
+        let api = Endpoint::new(operation, &connection.base_url, connection.allow_private_network)?;
         let agent = user_agent.unwrap_or(concat!("soulcaster/", env!("CARGO_PKG_VERSION")));
         let agent = HeaderValue::from_str(agent)
-            .map_err(|_| Error::invalid(operation, "the user agent has characters that no header carries"))?;
+            .map_err(|_| Error::invalid(operation, "user_agent has characters that no header carries"))?;
         let mut http = reqwest::Client::builder()
             .user_agent(agent)
             .redirect(redirect::Policy::none())
-            .timeout(connection.timeout);
-        if endpoints.iter().all(|endpoint| endpoint.is_loopback()) {
+            .timeout(Duration::from_secs(connection.timeout_seconds));
+        if !connection.allow_private_network {
+            http = http.no_proxy().dns_resolver(PublicNames);
+        } else if api.is_loopback() {
             http = http.no_proxy();
         }
         let http = http.build().map_err(|e| {
             Error::new(ErrorKind::Unexpected, operation, "TLS cannot be set up").with_source(e)
         })?;
-        Ok(Self {
-            operation,
-            http,
-            connection,
-            made: VecDeque::new(),
-            barred_until: None,
-            failures: 0,
-            unreadable: 0,
-            pace: Pace::default(),
-        })
+        Ok(Self { operation, http, api, connection, made: VecDeque::new(), barred_until: None })
+    }
+
+    /// Another place that calls go to, such as where tokens come from.
+    pub(super) fn endpoint(&self, url: &str) -> Result<Endpoint> {
+        Endpoint::new(self.operation, url, self.connection.allow_private_network)
+    }
+
+    pub(super) fn operation(&self) -> &'static str {
+        self.operation
     }
 
     pub(super) fn now(&self) -> DateTime<Utc> {
         self.connection.clock.now()
     }
 
-    pub(super) fn pace(&self) -> Pace {
-        self.pace
+    pub(super) fn overlap(&self) -> Duration {
+        Duration::from_secs(self.connection.overlap_seconds)
     }
 
-    /// Reads the place that a fetch starts from.
-    pub(super) fn open<S: DeserializeOwned + Default>(&self, of: &str, cursor: Option<&str>) -> Result<S> {
-        cursor::read(self.operation, of, cursor)
-    }
-
-    /// Turns what a fetch read into a batch, and sets the pace.
-    pub(super) fn close<S: Serialize>(&mut self, step: Result<Step>, of: &str, place: &S) -> Result<Batch> {
+    /// How long no call may be made from now on.
+    pub(super) fn wait(&mut self) -> Option<Duration> {
         let now = self.now();
-        let wait = self.closed_for(now).map(|time| until(time, now));
-        match step {
-            Ok(Step { listing, more }) => {
-                (self.failures, self.unreadable) = (0, 0);
-                self.pace = Pace { wait: wait.unwrap_or_default(), caught_up: !more };
-                let cursor = Some(cursor::write(self.operation, of, place)?);
-                Ok(Batch { items: listing.items, rejected: listing.rejected, cursor })
-            }
-            Err(error) => {
-                self.failures = self.failures.saturating_add(1);
-                if error.kind() == ErrorKind::Unexpected {
-                    self.unreadable = self.unreadable.saturating_add(1);
-                }
-                let backoff = || backoff(self.failures, self.connection.clock.random());
-                self.pace = Pace { wait: wait.unwrap_or_else(backoff), caught_up: false };
-                Err(error)
-            }
-        }
-    }
-
-    /// The elements of a page that is a list. One that cannot be read three times in a row is taken as empty,
-    /// with the reason, so that it does not block the pages behind it.
-    pub(super) fn elements<'a>(&self, reply: &'a Reply) -> Result<(Vec<&'a RawValue>, Option<Rejected>)> {
-        match reply.json() {
-            Ok(elements) => Ok((elements, None)),
-            Err(error) if self.unreadable < MAX_UNREADABLE => Err(error),
-            Err(error) => {
-                let reason = format!("a page is left out: {}", error.message());
-                Ok((Vec::new(), Some(Rejected { index: 0, reason })))
-            }
-        }
+        self.closed_for(now).map(|time| until(time, now))
     }
 
     /// Until when no call may be made.
     fn closed_for(&mut self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let budget = self.connection.budget;
-        while self.made.front().is_some_and(|made| after(*made, budget.per) <= now) {
+        let span = Duration::from_secs(self.connection.per_seconds.into());
+        while self.made.front().is_some_and(|made| after(*made, span) <= now) {
             self.made.pop_front();
         }
-        let spent = self.made.len() >= budget.calls as usize;
-        let free = spent.then(|| self.made.front().map(|made| after(*made, budget.per))).flatten();
+        let spent = self.made.len() >= self.connection.calls as usize;
+        let free = spent.then(|| self.made.front().map(|made| after(*made, span))).flatten();
         self.barred_until.filter(|time| *time > now).max(free)
     }
 
@@ -246,10 +210,7 @@ impl Client {
         if let Some(time) = self.closed_for(now) {
             let wait = until(time, now).as_secs_f64().ceil();
             let what = format!("{to} takes no call yet; try again in {wait} s");
-            return Err(Failure {
-                error: Error::new(ErrorKind::RateLimited, self.operation, what),
-                status: None,
-            });
+            return Err(Error::new(ErrorKind::RateLimited, self.operation, what).into());
         }
         self.made.push_back(now);
         let Call { method, url, headers, body, secrets } = call;
@@ -260,6 +221,10 @@ impl Client {
         let mut response = request.send().await.map_err(|e| self.disconnected(&to, e))?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let now = self.now();
+        if status == 304 {
+            // It does not count.
+            self.made.pop_back();
+        }
         let left = exhausted(&headers, now);
         if let Some(wait) = left {
             self.barred_until = Some(after(now, wait));
@@ -291,7 +256,7 @@ impl Client {
         &mut self,
         to: &str,
         status: u16,
-        wait: Option<std::time::Duration>,
+        wait: Option<Duration>,
         out_of_calls: bool,
         body: &[u8],
         secrets: &[Secret],
@@ -302,7 +267,8 @@ impl Client {
         if let Some(wait) = wait.filter(|_| passing) {
             self.barred_until = self.barred_until.max(Some(after(self.now(), wait)));
         }
-        let said = message(body, secrets).map_or_else(String::new, |said| format!(" ({said})"));
+        let said = serde_json::from_slice(body).ok().and_then(|body| message(&body, secrets));
+        let said = said.map_or_else(String::new, |said| format!(" ({said})"));
         let hint = match (kind, wait.filter(|_| passing)) {
             (_, Some(wait)) => format!("try again in {} s", wait.as_secs_f64().ceil()),
             (ErrorKind::RateLimited | ErrorKind::Unavailable, None) => "try again later".into(),
@@ -316,6 +282,10 @@ impl Client {
 
     /// The failure when no answer came, or not the whole of it.
     fn disconnected(&self, to: &str, error: reqwest::Error) -> Failure {
+        if is_private(&error) {
+            let what = "is not on the public network; allow_private_network lets it be called";
+            return self.failure(to, ErrorKind::Invalid, None, what);
+        }
         let what = if error.is_connect() {
             "cannot be reached; check the base URL and the network"
         } else if error.is_timeout() {
@@ -323,13 +293,25 @@ impl Client {
         } else {
             "breaks the connection; try again later"
         };
-        let Failure { error: told, status } = self.failure(to, ErrorKind::Unavailable, None, what);
-        Failure { error: told.with_source(error.without_url()), status }
+        let Failure { error: told, .. } = self.failure(to, ErrorKind::Unavailable, None, what);
+        told.with_source(error.without_url()).into()
     }
 
     fn failure(&self, to: &str, kind: ErrorKind, status: Option<u16>, what: impl Display) -> Failure {
-        Failure { error: Error::new(kind, self.operation, format!("{to} {what}")), status }
+        Failure { status, ..Error::new(kind, self.operation, format!("{to} {what}")).into() }
     }
+}
+
+/// Whether a name led to an address that is not called.
+fn is_private(error: &reqwest::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if error.is::<Private>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// Checks that a credential can be sent in a header.
@@ -339,53 +321,4 @@ pub(super) fn check_secret(operation: &'static str, what: &str, secret: &Secret)
         return Err(Error::invalid(operation, why));
     }
     Ok(())
-}
-
-/// What a caller can do about an answer with `status`, which is not a success.
-fn kind(status: u16) -> ErrorKind {
-    match status {
-        300..=399 | 400 | 422 => ErrorKind::Invalid,
-        401 | 403 => ErrorKind::Unauthorized,
-        402 => ErrorKind::QuotaExceeded,
-        404 | 410 => ErrorKind::NotFound,
-        413 => ErrorKind::TooLarge,
-        429 => ErrorKind::RateLimited,
-        408 | 500..=599 => ErrorKind::Unavailable,
-        _ => ErrorKind::Unexpected,
-    }
-}
-
-/// What the server says, fit to be printed: one line of at most 300 characters, `***` for secrets.
-fn message(body: &[u8], secrets: &[Secret]) -> Option<String> {
-    let body: Value = serde_json::from_slice(body).ok()?;
-    let places =
-        ["/error/message", "/errors/0/detail", "/errors/0/message", "/message", "/detail", "/description"];
-    let says = |place: &str| body.pointer(place).and_then(Value::as_str);
-    let said = places.iter().find_map(|place| says(place)).or(says("/error")).or(says("/errors/0"))?;
-    let words: Vec<&str> = said.split_whitespace().collect();
-    let mut line: String = words.join(" ").chars().filter(|c| !c.is_control()).collect();
-    for secret in secrets.iter().filter(|secret| !secret.expose().is_empty()) {
-        line = line.replace(secret.expose(), "***");
-    }
-    let line: String = line.chars().take(MESSAGE_CHARS).collect();
-    (!line.is_empty()).then_some(line)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn message_is_one_bounded_line_without_secrets() {
-        let secrets = [Secret::new("sk-1234"), Secret::new("")];
-        let read = |body: &str| message(body.as_bytes(), &secrets);
-        assert_eq!(read(r#"{"message": "key sk-1234\n is\u0007 bad"}"#).as_deref(), Some("key *** is bad"));
-        assert_eq!(read(r#"{"errors": [{"detail": "slow down"}]}"#).as_deref(), Some("slow down"));
-        assert_eq!(read(r#"{"errors": ["Forbidden"]}"#).as_deref(), Some("Forbidden"));
-        assert_eq!(read(r#"{"error": "RecordNotFound"}"#).as_deref(), Some("RecordNotFound"));
-        assert_eq!(read(&format!(r#"{{"message": "{}"}}"#, "é".repeat(999))).unwrap().chars().count(), 300);
-        for odd in ["", "<html>", "[]", "{}", r#"{"error": 401}"#, r#"{"message": " "}"#] {
-            assert_eq!(read(odd), None, "{odd}");
-        }
-    }
 }

@@ -1,43 +1,29 @@
-//! Time and chance, passed in.
+//! Time, passed in.
 
 use std::fmt;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// Where a poller takes time and chance from; the system's unless given.
+/// Where a poller takes the time from; the system's clock unless given.
 #[derive(Clone)]
-pub struct Clock {
-    now: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>,
-    random: Arc<dyn Fn() -> f64 + Send + Sync>,
-}
+pub struct Clock(Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>);
 
 impl Clock {
-    /// Takes the time from `now`, and from `random` numbers from 0 up to and without 1.
-    pub fn new(
-        now: impl Fn() -> DateTime<Utc> + Send + Sync + 'static,
-        random: impl Fn() -> f64 + Send + Sync + 'static,
-    ) -> Self {
-        Self { now: Arc::new(now), random: Arc::new(random) }
+    /// Takes the time from `now`.
+    pub fn new(now: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now))
     }
 
     pub(super) fn now(&self) -> DateTime<Utc> {
-        (self.now)()
-    }
-
-    pub(super) fn random(&self) -> f64 {
-        let number = (self.random)();
-        if number.is_finite() { number.clamp(0.0, 1.0) } else { 1.0 }
+        (self.0)()
     }
 }
 
 impl Default for Clock {
     fn default() -> Self {
-        // Each state of the standard hasher has keys of its own: enough to spread retries.
-        let random = || (RandomState::new().build_hasher().finish() >> 11) as f64 / (1u64 << 53) as f64;
-        Self::new(|| SystemTime::now().into(), random)
+        Self::new(|| SystemTime::now().into())
     }
 }
 
@@ -45,6 +31,11 @@ impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Clock")
     }
+}
+
+/// So many days.
+pub(super) fn days(count: u32) -> Duration {
+    Duration::from_secs(u64::from(count) * 24 * 3600)
 }
 
 /// `span` before `time`, but not before 1970.
@@ -76,14 +67,5 @@ mod tests {
         assert_eq!(before(DateTime::<Utc>::MIN_UTC, Duration::from_secs(1)), DateTime::<Utc>::default());
         assert_eq!(after(now, Duration::MAX), DateTime::<Utc>::MAX_UTC);
         assert_eq!(until(now, now + TimeDelta::seconds(1)), Duration::ZERO);
-    }
-
-    #[test]
-    fn chance_differs_and_stays_below_one() {
-        let clock = Clock::default();
-        let numbers: Vec<f64> = (0..50).map(|_| clock.random()).collect();
-        assert!(numbers.iter().all(|n| (0.0..1.0).contains(n)));
-        assert!(numbers.windows(2).any(|two| two[0] != two[1]));
-        assert_eq!(Clock::new(DateTime::default, || f64::NAN).random(), 1.0);
     }
 }

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use reqwest::Url;
 use soulcaster_core::{Error, Result};
 
+use super::address::is_public;
+
 /// A checked address.
 #[derive(Debug, Clone)]
 pub(super) struct Endpoint {
@@ -14,10 +16,14 @@ pub(super) struct Endpoint {
 }
 
 impl Endpoint {
-    /// Checks `base`: https, or http on this machine alone, since calls carry credentials.
-    pub(super) fn new(operation: &'static str, base: &str) -> Result<Self> {
+    /// Checks `base`: https, or http on this machine alone, since calls carry credentials; no address that is not
+    /// public, unless `private` ones are allowed.
+    pub(super) fn new(operation: &'static str, base: &str, private: bool) -> Result<Self> {
         // The address itself is not repeated: it may hold what must not be printed.
-        let refuse = |why: &str| Error::invalid(operation, format!("base URL {why}"));
+        let refuse = |why: &str| Error::invalid(operation, format!("base_url {why}"));
+        if base.is_empty() {
+            return Err(refuse("is missing"));
+        }
         let mut url = Url::parse(base).map_err(|e| refuse(&format!("cannot be read: {e}")))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(refuse("is neither http nor https"));
@@ -28,8 +34,14 @@ impl Endpoint {
         if url.query().is_some() || url.fragment().is_some() {
             return Err(refuse("has a query or a fragment; leave it out"));
         }
-        let loopback = is_loopback(url.host_str().ok_or_else(|| refuse("has no host"))?);
-        if url.scheme() == "http" && !loopback {
+        let (name, address) = host_of(&url).ok_or_else(|| refuse("has no host"))?;
+        // Where a name leads is seen when it is called.
+        if !private && address.is_some_and(|address| !is_public(address)) {
+            return Err(refuse("is not on the public network; allow_private_network lets it be called"));
+        }
+        let loopback =
+            name == "localhost" || address.is_some_and(|address| address.to_canonical().is_loopback());
+        if url.scheme() == "http" && !(loopback && private) {
             return Err(refuse("is plain http, which shows the credentials to the network; use https"));
         }
         let folder = url.path().trim_end_matches('/').to_owned();
@@ -98,9 +110,11 @@ pub(super) fn check_name(operation: &'static str, what: &str, name: &str) -> Res
     Ok(())
 }
 
-fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+/// The host as a name in lower case without a dot at its end, and as an address if it is one.
+fn host_of(url: &Url) -> Option<(&str, Option<IpAddr>)> {
+    let name = url.host_str()?.trim_end_matches('.');
+    let bare = name.trim_start_matches('[').trim_end_matches(']');
+    (!name.is_empty()).then(|| (name, bare.parse().ok()))
 }
 
 #[cfg(test)]
@@ -109,10 +123,10 @@ mod tests {
 
     #[test]
     fn path_and_query_are_escaped() {
-        let endpoint = Endpoint::new("test", "https://Host.example:8443/v1/").unwrap();
+        let endpoint = Endpoint::new("test", "https://Host.example:8443/v1/", false).unwrap();
         let url = endpoint.at(&["a b/c", "..", "issues", ""], [("q", "x&y=1")]);
         assert_eq!(url.as_str(), "https://host.example:8443/v1/a%20b%2Fc/issues/?q=x%26y%3D1");
-        let plain = Endpoint::new("test", "https://host.example").unwrap().at(&["x"], []);
+        let plain = Endpoint::new("test", "https://host.example", false).unwrap().at(&["x"], []);
         assert_eq!(plain.as_str(), "https://host.example/x");
     }
 
@@ -130,18 +144,55 @@ mod tests {
             "http://10.0.0.1/swordfish",
             "http://localhost.example/swordfish",
         ] {
-            let error = Endpoint::new("test", base).err().unwrap_or_else(|| panic!("{base} is taken"));
+            let error = Endpoint::new("test", base, true).err().unwrap_or_else(|| panic!("{base} is taken"));
             assert_eq!(error.kind(), soulcaster_core::ErrorKind::Invalid);
             assert!(!format!("{error:?}").contains("swordfish"), "{error:?}");
         }
         for base in ["http://localhost:1", "http://127.8.8.8", "http://[::1]:8080"] {
-            assert!(Endpoint::new("test", base).unwrap().is_loopback(), "{base}");
+            assert!(Endpoint::new("test", base, true).unwrap().is_loopback(), "{base}");
+        }
+    }
+
+    #[test]
+    fn addresses_that_are_not_public_are_refused_in_every_form() {
+        for host in [
+            "127.0.0.1",
+            "127.1",
+            "2130706433",
+            "0x7f000001",
+            "0177.0.0.1",
+            "127.0.0.1.",
+            "０.０.０.０",
+            "10.0.0.8",
+            "172.16.0.1",
+            "192.168.0.1",
+            "169.254.169.254",
+            "100.64.1.1",
+            "224.0.0.1",
+            "[::1]",
+            "[::]",
+            "[::ffff:10.0.0.1]",
+            "[::ffff:7f00:1]",
+            "[64:ff9b::a00:1]",
+            "[2002:a00:1::]",
+            "[fe80::1]",
+            "[fd00::1]",
+        ] {
+            let base = format!("https://{host}/api");
+            let error =
+                Endpoint::new("test", &base, false).err().unwrap_or_else(|| panic!("{base} is taken"));
+            assert!(error.message().contains("allow_private_network"), "{base}: {error}");
+            assert!(Endpoint::new("test", &base, true).is_ok(), "{base}");
+        }
+        assert!(Endpoint::new("test", "http://localhost:1", false).is_err());
+        for host in ["api.github.com", "8.8.8.8", "[2600::1]", "localhost.example"] {
+            assert!(Endpoint::new("test", &format!("https://{host}"), false).is_ok(), "{host}");
         }
     }
 
     #[test]
     fn links_stay_on_the_host() {
-        let endpoint = Endpoint::new("test", "https://host.example/v1").unwrap();
+        let endpoint = Endpoint::new("test", "https://host.example/v1", false).unwrap();
         for link in ["https://host.example/other?page=2", "/v2?page=2", "https://HOST.example:443/"] {
             assert!(endpoint.own(link).is_ok(), "{link}");
         }

@@ -88,7 +88,7 @@ fn next_pages() -> Target {
         "https:evil.example",
     ];
     Target::new("next page", corpus, |input| {
-        let endpoint = Endpoint::new("fuzz", "https://host.example/v1").unwrap();
+        let endpoint = Endpoint::new("fuzz", "https://host.example/v1", false).unwrap();
         if let Ok(url) = endpoint.own(&String::from_utf8_lossy(input)) {
             assert!(url.as_str().starts_with("https://host.example/"), "{url}");
             let again = Url::parse(url.as_str()).unwrap();
@@ -109,7 +109,7 @@ fn bases() -> Target {
     ];
     Target::new("base URL", corpus, |input| {
         let text = String::from_utf8_lossy(input);
-        match Endpoint::new("fuzz", &text) {
+        match Endpoint::new("fuzz", &text, false) {
             Ok(endpoint) => {
                 let url = endpoint.at(&["a"], []);
                 assert!(url.scheme() == "https" || endpoint.is_loopback(), "{url}");

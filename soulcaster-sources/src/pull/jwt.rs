@@ -3,7 +3,6 @@
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine};
-use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use soulcaster_core::{Error, ErrorKind, Result, Secret};
 
@@ -58,13 +57,6 @@ impl Key {
             .map_err(|_| Error::new(ErrorKind::Unexpected, operation, "the private key does not sign"))?;
         Ok(Secret::new(format!("{signed}.{}", encode(&signature))))
     }
-}
-
-/// A token with its end.
-#[derive(Clone)]
-pub(super) struct Token {
-    pub(super) secret: Secret,
-    pub(super) until: DateTime<Utc>,
 }
 
 fn unread(operation: &'static str) -> Error {

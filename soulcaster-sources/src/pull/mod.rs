@@ -1,83 +1,87 @@
 //! Pulls reports from vendors' APIs.
 //!
-//! | vendor | what | goes by |
+//! | options | what | goes by |
 //! | --- | --- | --- |
-//! | [`AppStore`] | customer reviews | newest first, down to the mark |
-//! | [`DatadogEvents`] | events | windows of time |
-//! | [`GithubIssues`] | issues of a repository | time of the last change, upwards |
-//! | [`GooglePlay`] | reviews of the last seven days | all of them each round |
-//! | [`IntercomConversations`] | conversations | windows of time |
-//! | [`PosthogEvents`] | events | windows of time |
-//! | [`Reddit`] | posts and comments of subreddits | newest first, down to the mark |
-//! | [`SentryIssues`] | issues of an organization | newest first, down to the mark |
-//! | [`ZendeskTickets`] | tickets | the export's own cursor |
+//! | [`AppStoreOptions`] | customer reviews of apps | newest first, down to the mark |
+//! | [`DatadogOptions`] | events | windows of time |
+//! | [`GithubOptions`] | issues of repositories | time of the last change, upwards |
+//! | [`GooglePlayOptions`] | reviews of the last seven days | all of them each round |
+//! | [`IntercomOptions`] | conversations | windows of time |
+//! | [`PosthogOptions`] | events of projects | windows of time |
+//! | [`RedditOptions`] | posts and comments of subreddits | newest first, down to the mark |
+//! | [`SentryOptions`] | issues of an organization | newest first, down to the mark |
+//! | [`ZendeskOptions`] | tickets | the export's own cursor |
 //!
-//! One fetch reads one page. The cursor it gives says where the next page is, or, at the end of a round, from
-//! when the next round goes on, so it is never absent; [`Poller::pace`] says whether the end is reached and
-//! how long to wait. A round reads again what is younger than its mark less an overlap: reports that show up
-//! late are found, and the ones that come twice have the same `external_id`.
+//! [`source`] makes any of them from JSON. One fetch reads one page. The cursor it gives says where the next page
+//! is, or, at the end of a round, from when the next round goes on, so it is never absent;
+//! [`Batch::is_done`](soulcaster_core::port::Batch::is_done) says whether the end is reached and
+//! [`wait`](soulcaster_core::port::Batch::wait) how long to leave the vendor alone. A round reads again what is
+//! younger than its mark less an overlap: reports that show up late are found, and the ones that come twice have
+//! the same `external_id`. Of several repositories, apps or subreddits one is read after the other.
 //!
-//! Nothing here sleeps or asks twice: what a server refuses is an error, and the wait is for the caller to
-//! keep. No link of a server is followed: only the place in it is taken, and a link to another host is
-//! refused. Redirects are not followed either, so credentials stay with the configured host.
+//! Nothing here sleeps, and nothing but a refused token is asked twice: what a server refuses is an error that
+//! says how long to wait. A page that cannot be had three times in a row is left out and told as rejected, and
+//! the next round comes by again. No link of a server is followed: only the place in it is taken, and a link to
+//! another host is refused. Redirects are not followed either, so credentials stay with the configured host,
+//! which is on the public network unless [`Connection::allow_private_network`] says otherwise.
 //!
 //! ```no_run
-//! # async fn wait(_: std::time::Duration) {}
-//! # async fn run(token: String) -> soulcaster_core::Result<()> {
-//! use soulcaster_core::{Secret, port::Source};
-//! use soulcaster_sources::pull::{GithubIssues, GithubOptions, Poller};
+//! # async fn wait_until(_: chrono::DateTime<chrono::Utc>) {}
+//! # fn now() -> chrono::DateTime<chrono::Utc> { Default::default() }
+//! # async fn run(soulcaster: soulcaster_core::Soulcaster, token: String) -> soulcaster_core::Result<()> {
+//! use soulcaster_core::engine::Schedule;
+//! use soulcaster_core::{ProjectId, Secret};
+//! use soulcaster_sources::pull::GithubOptions;
 //!
-//! let options = GithubOptions::new("octocat/hello-world");
-//! let options = GithubOptions { token: Some(Secret::new(token)), ..options };
-//! let mut issues = GithubIssues::new(options)?;
-//! let mut cursor: Option<String> = None; // the committed one
+//! let options = GithubOptions { repositories: vec!["octocat/hello-world".into()], ..Default::default() };
+//! let mut issues = options.source(Some(Secret::new(token)))?;
+//! let (project, schedule) = (ProjectId::new("shop")?, Schedule::default());
 //! loop {
-//!     match issues.fetch(cursor.as_deref()).await {
-//!         Ok(batch) => cursor = batch.cursor, // committed together with batch.items
-//!         Err(error) => eprintln!("{error}"),
+//!     if let Err(error) = soulcaster.pull(&project, "github-1", issues.as_mut(), now()).await {
+//!         eprintln!("{error}");
 //!     }
-//!     let pace = issues.pace();
-//!     let rest = if pace.caught_up { std::time::Duration::from_secs(300) } else { pace.wait };
-//!     wait(rest.max(pace.wait)).await;
+//!     let state = soulcaster.pull_state(&project, "github-1").await?.unwrap_or_default();
+//!     wait_until(schedule.next_at(&state, 0.5)).await;
 //! }
 //! # }
 //! ```
 
+mod address;
 mod app_store;
 mod client;
 mod clock;
 mod connection;
 mod cursor;
-mod datadog_events;
-mod element;
+mod datadog;
 mod endpoint;
 #[cfg(test)]
 pub(crate) mod fuzzed;
-mod github_issues;
+mod github;
 mod google_play;
 mod headers;
-mod html;
-mod intercom_conversations;
+mod intercom;
 mod jwt;
-mod pace;
-mod posthog_events;
+mod names;
+mod poller;
+mod posthog;
 mod reddit;
-mod reddit_post;
+mod registry;
 mod round;
-mod sentry_issues;
+mod sentry;
 #[cfg(test)]
 mod tests;
-mod zendesk_tickets;
+mod token;
+mod zendesk;
 
-pub use app_store::{AppStore, AppStoreOptions};
+pub use app_store::AppStoreOptions;
 pub use clock::Clock;
-pub use connection::{Budget, Connection};
-pub use datadog_events::{DatadogEvents, DatadogOptions};
-pub use github_issues::{GithubIssues, GithubOptions};
-pub use google_play::{GooglePlay, GooglePlayOptions};
-pub use intercom_conversations::{IntercomConversations, IntercomOptions};
-pub use pace::{Pace, Poller};
-pub use posthog_events::{PosthogEvents, PosthogOptions};
-pub use reddit::{Listing as RedditListing, Reddit, RedditOptions};
-pub use sentry_issues::{SentryIssues, SentryOptions};
-pub use zendesk_tickets::{ZendeskLogin, ZendeskOptions, ZendeskTickets};
+pub use connection::Connection;
+pub use datadog::DatadogOptions;
+pub use github::GithubOptions;
+pub use google_play::GooglePlayOptions;
+pub use intercom::IntercomOptions;
+pub use posthog::PosthogOptions;
+pub use reddit::{RedditOptions, RedditSort};
+pub use registry::{VENDORS, source};
+pub use sentry::SentryOptions;
+pub use zendesk::ZendeskOptions;

@@ -186,7 +186,10 @@ fn settings_keep_environments_and_levels() {
     };
     let (production, none) =
         (bytes("sentry/keep.browser_timeout.json"), bytes("sentry/event_alert.triggered.json"));
-    report(&sentry(&["Production"], &["ERROR"]), &production[..]);
+    for open in [sentry(&[], &[]), sentry(&["Production"], &[]), sentry(&["x", "Production"], &["ERROR"])] {
+        report(&open, &production[..]);
+    }
+    report(&sentry(&[], &["error"]), &none[..]);
     assert_eq!(decoded(&sentry(&["staging"], &[]), &production[..]), payload::filtered("environments"));
     assert_eq!(decoded(&sentry(&["staging"], &[]), &none[..]), payload::filtered("environments"));
     assert_eq!(decoded(&sentry(&[], &["fatal"]), &production[..]), payload::filtered("levels"));

@@ -1,5 +1,6 @@
 //! Deliveries that are acknowledged and not yet taken in.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -131,28 +132,24 @@ impl Inbox {
     /// # Errors
     /// `Unavailable` when the file cannot be read.
     pub fn oldest(&self, limit: usize, bytes: usize) -> Result<Vec<(u64, Result<Arrival>)>> {
-        let rows = {
-            let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
-            let rows = || -> rusqlite::Result<Vec<(i64, Row)>> {
-                let sql = "SELECT seq, project, received_at, json, raw FROM arrivals ORDER BY seq LIMIT ?";
-                let mut statement = reader.prepare_cached(sql)?;
-                let read = |row: &rusqlite::Row<'_>| {
-                    let (project, received_at) = (row.get(1)?, row.get(2)?);
-                    Ok((row.get(0)?, Row { project, received_at, json: row.get(3)?, raw: row.get(4)? }))
-                };
-                let mut rows = statement.query_map([i64::try_from(limit).unwrap_or(i64::MAX)], read)?;
-                let (mut taken, mut size) = (Vec::new(), 0);
-                while size < bytes
-                    && let Some(row) = rows.next()
-                {
-                    let (seq, row) = row?;
-                    size += row.json.len() + row.raw.len();
-                    taken.push((seq, row));
-                }
-                Ok(taken)
+        let rows: Vec<(i64, Row)> = self.read(|reader| {
+            let sql = "SELECT seq, project, received_at, json, raw FROM arrivals ORDER BY seq LIMIT ?";
+            let mut statement = reader.prepare_cached(sql)?;
+            let read = |row: &rusqlite::Row<'_>| {
+                let (project, received_at) = (row.get(1)?, row.get(2)?);
+                Ok((row.get(0)?, Row { project, received_at, json: row.get(3)?, raw: row.get(4)? }))
             };
-            rows().map_err(|e| explain(READ, &self.path, e))?
-        };
+            let mut rows = statement.query_map([i64::try_from(limit).unwrap_or(i64::MAX)], read)?;
+            let (mut taken, mut size) = (Vec::new(), 0);
+            while size < bytes
+                && let Some(row) = rows.next()
+            {
+                let (seq, row): (i64, Row) = row?;
+                size += row.json.len() + row.raw.len();
+                taken.push((seq, row));
+            }
+            Ok(taken)
+        })?;
         Ok(rows.into_iter().map(|(seq, row)| (uint(seq), row.arrival())).collect())
     }
 
@@ -182,16 +179,48 @@ impl Inbox {
         self.waiting.load(Ordering::Relaxed)
     }
 
+    /// How many reports wait, by project.
+    ///
+    /// # Errors
+    /// `Unavailable` when the file cannot be read.
+    pub fn waiting_reports(&self) -> Result<BTreeMap<ProjectId, u64>> {
+        let sql = "SELECT project, sum(iif(json_valid(json), json_array_length(json, '$.reports'), 0)) \
+                   FROM arrivals GROUP BY project";
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, Option<i64>>(1)?.unwrap_or(0)));
+        let counts: Vec<(String, i64)> =
+            self.read(|reader| reader.prepare(sql)?.query_map([], read)?.collect())?;
+        counts.into_iter().map(|(project, count)| Ok((ProjectId::restore(project)?, uint(count)))).collect()
+    }
+
+    /// Checks the file, and that what waits can be read. Gives one line for each problem; none when all is well.
+    ///
+    /// # Errors
+    /// `Unavailable` when the file cannot be read at all.
+    pub fn check(&self) -> Result<Vec<String>> {
+        let whole: Vec<String> = self.read(|reader| {
+            reader.prepare("PRAGMA integrity_check")?.query_map([], |row| row.get(0))?.collect()
+        })?;
+        if whole != ["ok"] {
+            return Ok(whole.into_iter().map(|line| format!("damaged: {line}")).collect());
+        }
+        let waiting = self.oldest(usize::MAX, usize::MAX)?.into_iter();
+        let unread = waiting.filter_map(|(seq, arrival)| Some((seq, arrival.err()?)));
+        Ok(unread.map(|(seq, error)| format!("delivery {seq}: {}", error.message())).collect())
+    }
+
     /// How many deliveries have been put aside.
     ///
     /// # Errors
     /// `Unavailable` when the file cannot be read.
     pub fn aside(&self) -> Result<usize> {
-        let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
-        let count: i64 = reader
-            .query_row("SELECT count(*) FROM aside", [], |row| row.get(0))
-            .map_err(|e| explain(READ, &self.path, e))?;
+        let count: i64 =
+            self.read(|reader| reader.query_row("SELECT count(*) FROM aside", [], |row| row.get(0)))?;
         Ok(usize::try_from(count).unwrap_or(0))
+    }
+
+    fn read<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+        let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        work(&reader).map_err(|e| explain(READ, &self.path, e))
     }
 
     async fn change(&self, change: Change) -> Result<u64> {
@@ -287,7 +316,7 @@ impl Row {
             }
         }
         let received_at = DateTime::from_timestamp_micros(self.received_at).ok_or_else(|| damaged("time"))?;
-        Ok(Arrival { project: ProjectId::new(self.project)?, received_at, reports })
+        Ok(Arrival { project: ProjectId::restore(self.project)?, received_at, reports })
     }
 }
 

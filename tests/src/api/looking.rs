@@ -129,7 +129,7 @@ fn clusters_come_in_the_order_and_of_the_kind_asked_for() {
     let first = text(&shop.clusters()[0]["id"]);
     shop.patch(&format!("/clusters/{first}"), &json!({"status": "resolved", "summary": "done"})).is(200);
     let resolved = shop.client.get("/clusters?status=resolved").is(200).json();
-    assert_eq!(ids(&resolved["clusters"]), [first.clone()]);
+    assert_eq!(ids(&resolved["clusters"]), std::slice::from_ref(&first));
     assert_eq!(resolved["clusters"][0]["summary"], "done");
     let generic = shop.client.get("/clusters?source=generic&singles=true&limit=1000").is(200).json();
     assert!(list(&generic["clusters"]).iter().all(|c| c["sources"]["generic"].as_u64() > Some(0)));

@@ -1,4 +1,4 @@
-//! `decode`: what a vendor's delivery is read as.
+//! `decode`: what a vendor's delivery, or an answer of its API, is read as.
 
 use std::io::Read;
 use std::path::Path;
@@ -6,9 +6,9 @@ use std::path::Path;
 use serde_json::{Value, json};
 use soulcaster_core::port::{Decoded, Delivery};
 use soulcaster_core::{Error, Result};
+use soulcaster_sources::answer::{Answer, Reader};
 use soulcaster_sources::file::unpacked;
 use soulcaster_sources::signature::{Auth, SecretHash};
-use soulcaster_sources::vendor::webhook;
 
 use crate::args::Decode;
 use crate::output::Output;
@@ -16,31 +16,38 @@ use crate::secret;
 use crate::session::{Outcome, Session};
 
 pub(super) fn decode(session: &Session, args: &Decode) -> Result<Outcome> {
-    let webhook = webhook(&args.vendor, auth(args)?)?;
+    let reader = Reader::new(&args.vendor, auth(args)?)?;
     let headers = args.headers.iter().map(|header| split(header)).collect::<Result<Vec<_>>>()?;
     let bodies = args.files.iter().map(|path| read(path)).collect::<Result<Vec<_>>>()?;
     let mut out = Output::create(Path::new("-"))?;
     let mut outcome = Outcome::Done;
     for (path, body) in args.files.iter().zip(bodies) {
         let delivery = Delivery { headers: headers.clone(), path: args.path.clone(), body };
-        let why: Value = match webhook.decode(&delivery, args.at.unwrap_or(session.now)) {
-            Ok(Decoded::Reports(reports)) => {
-                reports.iter().try_for_each(|report| out.line(report))?;
-                continue;
+        let mut faults: Vec<Value> = Vec::new();
+        match reader.read(&delivery, args.at.unwrap_or(session.now)) {
+            Ok(Answer { decoded, rejected, .. }) => {
+                match decoded {
+                    Decoded::Reports(reports) => reports.iter().try_for_each(|report| out.line(report))?,
+                    Decoded::Ignored(reason) => faults.push(json!({ "ignored": reason })),
+                    Decoded::Handshake { status, content_type, body } => {
+                        let answer = String::from_utf8_lossy(&body);
+                        faults.push(json!({ "ignored": { "reason": "handshake", "status": status, "content_type": content_type, "answer": answer } }));
+                    }
+                }
+                faults.extend(rejected.iter().map(|element| json!({ "rejected": element })));
             }
-            Ok(Decoded::Ignored(reason)) => json!({ "ignored": reason }),
-            Ok(Decoded::Handshake { status, content_type, body }) => {
-                let answer = String::from_utf8_lossy(&body);
-                json!({ "ignored": { "reason": "handshake", "status": status, "content_type": content_type, "answer": answer } })
+            Err(error) => {
+                faults.push(json!({ "refused": { "kind": error.kind(), "message": error.message() } }));
             }
-            Err(error) => json!({ "refused": { "kind": error.kind(), "message": error.message() } }),
-        };
-        let mut line = json!({ "file": path.display().to_string() });
-        if let (Some(line), Value::Object(why)) = (line.as_object_mut(), why) {
-            line.extend(why);
         }
-        out.line(&line)?;
-        outcome = Outcome::Faults;
+        for why in faults {
+            let mut line = json!({ "file": path.display().to_string() });
+            if let (Some(line), Value::Object(why)) = (line.as_object_mut(), why) {
+                line.extend(why);
+            }
+            out.line(&line)?;
+            outcome = Outcome::Faults;
+        }
     }
     out.finish()?;
     Ok(outcome)

@@ -20,6 +20,7 @@ pub(super) fn serve(session: &Session, args: &Serve) -> Result<Outcome> {
         backlog: args.backlog as usize,
         connections: args.connections as usize,
         debounce: Duration::from_secs(args.group_after.into()),
+        pull_interval: Duration::from_secs(args.pull_every.into()),
         limits: Limits { items_per_user: args.max_items, fixes_per_user: args.max_fixes },
     };
     server::serve(&session.path()?, settings)?;

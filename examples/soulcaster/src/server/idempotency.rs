@@ -80,10 +80,10 @@ async fn answer(app: &App, key: &HeaderValue, request: Request, next: Next) -> A
         let detail = "the first request with this Idempotency-Key is still being answered";
         Fault::new(StatusCode::CONFLICT, "conflict", detail)
     })?;
-    if let Some((given, _)) = app.soulcaster.store().read::<Given>(&ProjectId::system(), &id).await? {
-        if given.at + REMEMBERED > app.now() {
-            return repeat(given, &asked);
-        }
+    if let Some((given, _)) = app.soulcaster.store().read::<Given>(&ProjectId::system(), &id).await?
+        && given.at + REMEMBERED > app.now()
+    {
+        return repeat(given, &asked);
     }
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
     let (parts, body) = response.into_parts();

@@ -11,7 +11,7 @@ use serde::Serialize;
 use soulcaster_core::flow::QuotaState;
 use soulcaster_core::model::{AuthStrength, FeedbackItem, Inbound, Proof, SourceConfig};
 use soulcaster_core::port::{Decoded, Delivery, Ignored, Key as RecordKey, Webhook};
-use soulcaster_core::{FeedbackId, ProjectId};
+use soulcaster_core::{Error, ErrorKind, FeedbackId, ProjectId};
 use soulcaster_sources::signature::Auth;
 use soulcaster_sources::{Arrival, vendor};
 use utoipa::openapi::{Content, ObjectBuilder, RefOr, Response as Described, ResponseBuilder, Type};
@@ -157,10 +157,10 @@ async fn route(app: &App, vendor: &str, source: &str, in_path: bool) -> Answer<R
 /// Datadog gives up on anything but a server's error.
 fn patient(vendor: &str, fault: Fault) -> Fault {
     let gives_up = vendor == "datadog" && fault.status() == StatusCode::TOO_MANY_REQUESTS;
-    if gives_up { fault.as_overload() } else { fault }
+    if gives_up { fault.into_overload() } else { fault }
 }
 
-async fn take(app: &App, route: Route, request: Request) -> Answer<Response> {
+async fn take(app: &Arc<App>, route: Route, request: Request) -> Answer<Response> {
     let vendor = route.vendor.clone();
     let tenant = Tenant(route.project.to_string());
     let taken = deliver(app, route, request).await;
@@ -176,7 +176,7 @@ async fn take(app: &App, route: Route, request: Request) -> Answer<Response> {
     Ok(response)
 }
 
-async fn deliver(app: &App, route: Route, request: Request) -> Answer<Response> {
+async fn deliver(app: &Arc<App>, route: Route, request: Request) -> Answer<Response> {
     let now = app.now();
     let (parts, body) = request.into_parts();
     let delivery = Delivery {
@@ -216,16 +216,28 @@ async fn deliver(app: &App, route: Route, request: Request) -> Answer<Response> 
     }
     let items: Vec<FeedbackId> = reports.iter().map(Inbound::feedback_id).collect();
     check_quota(app, &route.project, &items).await?;
-    let count = reports.len() as u64;
-    app.pending.add(&route.project, count);
-    let arrival = Arrival { project: route.project, received_at: now, reports };
-    if let Err(error) = app.inbox.put(&arrival).await {
-        app.pending.remove(&arrival.project, count);
-        return Err(error.into());
-    }
-    metrics::counter!("soulcaster_reports_total", "source" => route.vendor).increment(count);
-    app.arrived.notify_one();
+    keep(app.clone(), Arrival { project: route.project, received_at: now, reports }).await?;
+    metrics::counter!("soulcaster_reports_total", "source" => route.vendor).increment(items.len() as u64);
     Ok(receipt(otlp, &parts.headers, &Receipt::Accepted { items }))
+}
+
+/// Writes a delivery down; to the end also when its sender goes away meanwhile, so that the counts stay right.
+async fn keep(app: Arc<App>, arrival: Arrival) -> Answer<()> {
+    let count = arrival.reports.len() as u64;
+    app.pending.add(&arrival.project, count);
+    let kept = tokio::spawn(async move {
+        match app.inbox.put(&arrival).await {
+            Ok(_) => app.arrived.notify_one(),
+            Err(error) => {
+                app.pending.remove(&arrival.project, count);
+                return Err(error);
+            }
+        }
+        Ok(())
+    });
+    let stopped =
+        |_| Error::new(ErrorKind::Unavailable, "ingest", "the server stops; the outcome is unknown");
+    Ok(kept.await.map_err(stopped)??)
 }
 
 /// Refuses what would go over the limit of the project's owner; items that are known already take no room.

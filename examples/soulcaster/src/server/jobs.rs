@@ -46,18 +46,38 @@ pub(crate) struct Jobs {
 
 #[derive(Default)]
 struct State {
-    /// Jobs that have not begun, by project.
-    waiting: HashMap<ProjectId, ClusterJob>,
+    /// Jobs that have not begun, by project, in the order in which they were asked for.
+    waiting: HashMap<ProjectId, Vec<ClusterJob>>,
     /// Projects that are being grouped.
     busy: HashSet<ProjectId>,
     /// How long a project took last.
     took: HashMap<ProjectId, Duration>,
 }
 
+impl State {
+    /// A job waits; gives whether it did not before.
+    fn add(&mut self, job: &ClusterJob) -> bool {
+        let waiting = self.waiting.entry(job.project_id.clone()).or_default();
+        let is_new = waiting.iter().all(|known| known.id != job.id);
+        if is_new {
+            waiting.push(job.clone());
+        }
+        is_new
+    }
+
+    /// A job of `project` waits no more.
+    fn remove(&mut self, project: &ProjectId, id: &str) {
+        if let Some(waiting) = self.waiting.get_mut(project) {
+            waiting.retain(|job| job.id != id);
+        }
+    }
+}
+
 impl Jobs {
     /// Opens the queue at `path`, makes it if it is missing. A project is grouped `debounce` after something came.
     ///
-    /// Should the file be lost, nothing is: what is not grouped yet is found in the store.
+    /// It begins empty: the book of jobs is in the store, and [`Jobs::resume`] fills the queue from it. So nothing is
+    /// lost with the file.
     pub(crate) async fn open(path: &Path, debounce: Duration) -> Result<Self> {
         let failed = |e: String| {
             let message =
@@ -70,15 +90,16 @@ impl Jobs {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal)
             .busy_timeout(Duration::from_secs(5));
-        // What `setup` sets on its connection is not what a durable queue wants.
-        let first = SqlitePool::connect_with(options.clone()).await.map_err(|e| failed(e.to_string()))?;
-        SqliteStorage::setup(&first).await.map_err(|e| failed(e.to_string()))?;
-        first.close().await;
         let pool = SqlitePoolOptions::new()
             .max_connections(2)
             .connect_with(options)
             .await
             .map_err(|e| failed(e.to_string()))?;
+        // Not `setup`, which switches syncing off: a power cut would leave a file that cannot be opened.
+        SqliteStorage::migrations().run(&pool).await.map_err(|e| failed(e.to_string()))?;
+        for sql in ["DELETE FROM Jobs", "DELETE FROM Workers"] {
+            sqlx::query(sql).execute(&pool).await.map_err(|e| failed(e.to_string()))?;
+        }
         Ok(Self { path: path.to_owned(), pool, debounce, state: Mutex::default() })
     }
 
@@ -109,10 +130,11 @@ impl Jobs {
     ) -> Result<ClusterJob> {
         let job = {
             let mut state = self.state();
-            if let Some(waiting) = state.waiting.get_mut(project)
-                && (waiting.full || !full)
+            let waiting = state.waiting.entry(project.clone()).or_default();
+            if let Some(last) = waiting.last()
+                && (last.full || !full)
             {
-                return Ok(waiting.clone());
+                return Ok(last.clone());
             }
             let job = ClusterJob {
                 id: digest(&[&secret::random()?], 10),
@@ -125,7 +147,7 @@ impl Jobs {
                 error: None,
                 stats: None,
             };
-            state.waiting.insert(project.clone(), job.clone());
+            waiting.push(job.clone());
             job
         };
         let queued = match app.soulcaster.note_job(&job).await {
@@ -133,10 +155,22 @@ impl Jobs {
             Err(error) => Err(error),
         };
         if let Err(error) = queued {
-            self.state().waiting.remove(project);
+            self.state().remove(project, &job.id);
             return Err(error);
         }
         Ok(job)
+    }
+
+    /// Queues the jobs that have not ended, such as those of a server that was killed.
+    async fn resume(&self, app: &App) -> Result<()> {
+        for project in app.soulcaster.projects().await? {
+            for job in app.soulcaster.open_jobs(&project).await? {
+                if self.state().add(&job) {
+                    self.push(&job, Duration::ZERO).await?;
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn push(&self, job: &ClusterJob, delay: Duration) -> Result<()> {
@@ -154,9 +188,7 @@ impl Jobs {
         if !state.busy.insert(project.clone()) {
             return false;
         }
-        if state.waiting.get(project).is_some_and(|waiting| waiting.id == id) {
-            state.waiting.remove(project);
-        }
+        state.remove(project, id);
         true
     }
 
@@ -169,13 +201,13 @@ impl Jobs {
     /// Whether a project is being grouped or is about to be.
     pub(crate) fn is_busy(&self, project: &ProjectId) -> bool {
         let state = self.state();
-        state.busy.contains(project) || state.waiting.contains_key(project)
+        state.busy.contains(project) || state.waiting.get(project).is_some_and(|waiting| !waiting.is_empty())
     }
 
     /// Asks for every project that has something to group and nobody who does it; forgets jobs that are done.
     pub(crate) async fn sweep(&self, app: &App) -> Result<()> {
         for project in app.soulcaster.projects().await? {
-            if !self.is_busy(&project) && app.soulcaster.ungrouped(&project).await? > 0 {
+            if !self.is_busy(&project) && !app.soulcaster.is_grouped(&project).await? {
                 self.request(app, &project).await;
             }
         }
@@ -189,6 +221,10 @@ impl Jobs {
 
 /// Groups until the server stops. A queue that breaks is opened again.
 pub(crate) async fn run(app: Arc<App>) {
+    if let Err(error) = app.jobs.resume(&app).await {
+        // The sweep finds what they were to do.
+        tracing::error!(error = error.message(), "jobs that have not ended cannot be resumed");
+    }
     let sweeper = tokio::spawn(sweep(app.clone()));
     let mut stop = app.stop.subscribe();
     while !*stop.borrow() {
@@ -245,7 +281,7 @@ async fn group(app: &App, task: Task) {
     };
     if !app.jobs.begin(&project, &id) {
         // Another job of the project runs: this one comes after it.
-        again(app, &job).await;
+        again(app, &job, app.jobs.debounce).await;
         return;
     }
     let begun = Instant::now();
@@ -254,6 +290,10 @@ async fn group(app: &App, task: Task) {
     app.jobs.end(&project, took);
     metrics::histogram!("soulcaster_group_seconds").record(took.as_secs_f64());
     match done {
+        Ok(done) if done.status == JobStatus::Pending => {
+            tracing::warn!(job = id, %project, "another process was faster each time; it is tried again");
+            again(app, &job, app.jobs.debounce).await;
+        }
         Ok(done) => {
             let clustered = done.stats.map_or(0, |stats| stats.clustered);
             tracing::info!(job = id, %project, clustered, millis = took.as_millis() as u64, "grouped");
@@ -261,14 +301,16 @@ async fn group(app: &App, task: Task) {
         Err(error) => {
             metrics::counter!("soulcaster_group_failures_total").increment(1);
             tracing::error!(job = id, %project, error = error.message(), "grouping failed; it is tried again");
-            again(app, &job).await;
+            again(app, &job, RETRY).await;
         }
     }
 }
 
-async fn again(app: &App, job: &ClusterJob) {
-    let delay = if app.jobs.is_busy(&job.project_id) { app.jobs.debounce } else { RETRY };
+/// Puts a job back. Whoever asks for the project meanwhile asks for this job.
+async fn again(app: &App, job: &ClusterJob, delay: Duration) {
+    app.jobs.state().add(job);
     if let Err(error) = app.jobs.push(job, delay).await {
+        app.jobs.state().remove(&job.project_id, &job.id);
         // The next sweep asks for the project again.
         tracing::error!(error = error.message(), "a grouping job cannot be queued again");
     }

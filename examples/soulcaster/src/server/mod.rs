@@ -23,6 +23,7 @@ mod patience;
 mod pending;
 mod priority;
 mod problem;
+mod pull;
 mod request;
 mod router;
 mod sources;
@@ -73,6 +74,8 @@ pub(crate) struct Settings {
     pub(crate) connections: usize,
     /// From a delivery to the grouping of its project.
     pub(crate) debounce: Duration,
+    /// From the end of one round of pulling a source to the next.
+    pub(crate) pull_interval: Duration,
     /// What a user may have.
     pub(crate) limits: Limits,
 }
@@ -107,7 +110,7 @@ impl App {
 }
 
 /// The files beside the database: `soulcaster.db` has `soulcaster.inbox.db` and `soulcaster.jobs.db`.
-fn beside(db: &Path, what: &str) -> PathBuf {
+pub(crate) fn beside(db: &Path, what: &str) -> PathBuf {
     db.with_extension(format!("{what}.db"))
 }
 
@@ -131,21 +134,24 @@ pub(crate) fn serve(db: &Path, settings: Settings) -> Result<()> {
     rayon::broadcast(|_| priority::lower(Priority::Grouping));
     let workers = [
         worker("take-in", Priority::TakingIn, 1, drain::run(app.clone())),
+        worker("pull", Priority::TakingIn, 1, pull::run(app.clone())),
         worker("group", Priority::Grouping, GROUPING_THREADS, jobs::run(app.clone())),
     ];
     let address = listener.local_addr().map_err(|e| failed("the address is not known", e))?;
-    tracing::info!(%address, db = %db.display(), "listening");
-    eprintln!("listening on http://{address}");
-    runtime.block_on(async {
-        tokio::spawn(stop_on_signal(app.clone()));
+    let served: std::io::Result<()> = runtime.block_on(async {
+        // Whoever reads that it listens may end it at once.
+        tokio::spawn(stop_on_signal(app.clone(), Signals::new()?));
+        tracing::info!(%address, db = %db.display(), "listening");
+        eprintln!("listening on http://{address}");
         let router = router::router(app.clone());
         listen::run(listener, router, Timeouts::default(), app.settings.connections, app.stop.subscribe())
             .await;
+        Ok(())
     });
+    served.map_err(|e| failed("signals cannot be received", e))?;
     // A grouping that is under way is given up: it had written nothing yet, and begins anew at the next start.
-    let [take_in, group] = workers;
-    for worker in [take_in?, group?] {
-        wait_for(&worker);
+    for worker in workers {
+        wait_for(&worker?);
     }
     runtime.shutdown_background();
     tracing::info!("stopped");
@@ -172,13 +178,14 @@ async fn open(db: &Path, settings: Settings) -> Result<Arc<App>> {
     metrics::set_global_recorder(recorder).map_err(|e| {
         Error::new(ErrorKind::Unexpected, "serve", "metrics are set up twice").with_source(e.to_string())
     })?;
+    let inbox = Inbox::open(beside(db, "inbox"), settings.backlog)?;
     Ok(Arc::new(App {
         soulcaster,
-        inbox: Inbox::open(beside(db, "inbox"), settings.backlog)?,
         jobs: Jobs::open(&beside(db, "jobs"), settings.debounce).await?,
         limiter: Limiter::new(settings.rate),
         settings,
-        pending: Pending::default(),
+        pending: Pending::of_waiting(inbox.waiting_reports()?),
+        inbox,
         arrived: Notify::new(),
         taken: AtomicU64::new(0),
         in_flight: AtomicUsize::new(0),
@@ -221,27 +228,42 @@ fn wait_for(worker: &JoinHandle<()>) {
     }
 }
 
-async fn stop_on_signal(app: Arc<App>) {
-    stopped().await;
+async fn stop_on_signal(app: Arc<App>, mut signals: Signals) {
+    signals.next().await;
     tracing::info!("stopping: no new connections, requests in flight are finished");
     app.stop.send_replace(true);
-    stopped().await;
+    signals.next().await;
     tracing::warn!("stopping at once");
     std::process::exit(1);
 }
 
-/// Waits for somebody to end the process.
-async fn stopped() {
+/// Somebody wants to end the process; once this is made, that does not end it by itself.
+struct Signals {
     #[cfg(unix)]
-    {
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    #[cfg(unix)]
+    fn new() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-            return;
-        }
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
-    let _ = tokio::signal::ctrl_c().await;
+
+    #[cfg(not(unix))]
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {})
+    }
+
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+        #[cfg(not(unix))]
+        let _ = tokio::signal::ctrl_c().await;
+    }
 }

@@ -1,15 +1,20 @@
 //! Reports that are acknowledged and not yet taken in, by project.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use soulcaster_core::ProjectId;
 
 /// Counts them, so that a limit holds for what is on its way too.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Pending(Mutex<HashMap<ProjectId, u64>>);
 
 impl Pending {
+    /// What waits already.
+    pub(crate) fn of_waiting(reports: BTreeMap<ProjectId, u64>) -> Self {
+        Self(Mutex::new(reports.into_iter().collect()))
+    }
+
     fn counts(&self) -> MutexGuard<'_, HashMap<ProjectId, u64>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

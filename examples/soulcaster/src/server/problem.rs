@@ -110,7 +110,7 @@ impl Fault {
     }
 
     /// The same answer as a status that its sender tries again at.
-    pub(crate) fn as_overload(mut self) -> Self {
+    pub(crate) fn into_overload(mut self) -> Self {
         self.status = StatusCode::SERVICE_UNAVAILABLE;
         self.problem.status = self.status.as_u16();
         self.problem.title = "Service Unavailable".to_owned();

@@ -5,21 +5,24 @@ use std::time::Duration;
 use soulcaster_core::ErrorKind;
 use soulcaster_core::port::Source;
 
+use super::driver::Driver;
 use super::server::{Answer, Fake, Hand};
 use super::{KEY, key};
-use crate::pull::{Budget, Connection, Poller, SentryIssues, SentryOptions};
+use crate::pull::{Connection, SentryOptions};
 
-fn poller(connection: Connection) -> SentryIssues {
-    SentryIssues::new(SentryOptions { connection, ..SentryOptions::new("acme", key()) }).unwrap()
+fn options(connection: Connection) -> SentryOptions {
+    SentryOptions { organization: "acme".into(), connection, ..SentryOptions::default() }
 }
 
-async fn failing(answer: fn() -> Answer) -> (ErrorKind, String, Duration) {
+fn poller(connection: Connection) -> Box<dyn Source> {
+    options(connection).source(key()).unwrap()
+}
+
+async fn failing(answer: fn() -> Answer) -> (ErrorKind, String, Option<Duration>) {
     let fake = Fake::start(&Hand::new(), move |_, _| answer()).await;
-    let mut poller = poller(fake.connection());
-    let error = poller.fetch(None).await.unwrap_err();
-    assert!(!poller.pace().caught_up);
+    let error = poller(fake.connection()).fetch(None).await.unwrap_err();
     assert!(!format!("{error:?}").contains(KEY), "{error:?}");
-    (error.kind(), error.message().to_owned(), poller.pace().wait)
+    (error.kind(), error.message().to_owned(), error.retry_after())
 }
 
 #[tokio::test]
@@ -42,11 +45,12 @@ async fn refusals_have_their_kind_and_remedy() {
         (|| Answer::new(418, ""), ErrorKind::Unexpected, "base URL"),
         (|| Answer::ok("{\"not\": \"a list\"}"), ErrorKind::Unexpected, "cannot be read"),
         (|| Answer::ok("[{"), ErrorKind::Unexpected, "cannot be read"),
+        (|| Answer::ok("[]").cut(), ErrorKind::Unavailable, "breaks the connection"),
     ] {
         let (got, message, wait) = failing(answer).await;
         assert_eq!(got, kind, "{message}");
         assert!(message.contains(says) && message.contains("127.0.0.1"), "{message}");
-        assert_eq!(wait, Duration::from_secs(1), "the first back-off, at most");
+        assert_eq!(wait, None);
     }
 }
 
@@ -68,7 +72,7 @@ async fn servers_name_the_wait() {
         ),
     ] {
         let (got, message, wait) = failing(answer).await;
-        assert_eq!((got, wait.as_secs()), (kind, seconds), "{message}");
+        assert_eq!((got, wait), (kind, Some(Duration::from_secs(seconds))), "{message}");
     }
 }
 
@@ -83,24 +87,24 @@ async fn impatient_callers_are_held_off_without_a_call() {
     .await;
     let mut poller = poller(fake.connection());
     for _ in 0..5 {
-        assert_eq!(poller.fetch(None).await.unwrap_err().kind(), ErrorKind::RateLimited);
+        let error = poller.fetch(None).await.unwrap_err();
+        let wait = error.retry_after().unwrap().as_secs();
+        assert_eq!((error.kind(), wait, fake.asked().len()), (ErrorKind::RateLimited, 17, 1));
     }
-    assert_eq!((fake.asked().len(), poller.pace().wait.as_secs()), (1, 17));
     hand.pass(Duration::from_secs(17));
-    poller.fetch(None).await.unwrap();
-    assert_eq!(poller.pace().wait.as_secs(), 30, "the last call was used up");
+    let batch = poller.fetch(None).await.unwrap();
+    assert_eq!(batch.wait.as_secs(), 30, "the last call was used up");
     assert!(poller.fetch(None).await.is_err());
     hand.pass(Duration::from_secs(30));
-    poller.fetch(None).await.unwrap();
-    assert_eq!((fake.asked().len(), poller.pace().wait), (3, Duration::ZERO));
+    let batch = poller.fetch(None).await.unwrap();
+    assert_eq!((fake.asked().len(), batch.wait), (3, Duration::ZERO));
 }
 
 #[tokio::test]
 async fn budget_is_kept_in_any_span() {
     let hand = Hand::new();
     let fake = Fake::start(&hand, |_, _| Answer::ok("[]")).await;
-    let budget = Budget { calls: 3, per: Duration::from_secs(60) };
-    let mut poller = poller(Connection { budget, ..fake.connection() });
+    let mut poller = poller(Connection { calls: 3, ..fake.connection() });
     for second in 0..300 {
         let _ = poller.fetch(None).await;
         hand.pass(Duration::from_secs(1 + second % 3));
@@ -115,12 +119,13 @@ async fn backoff_grows_with_failures_and_ends_with_success() {
     let hand = Hand::new();
     let fake = Fake::start(&hand, |n, _| if n < 12 { Answer::new(500, "") } else { Answer::ok("[]") }).await;
     let mut poller = poller(fake.connection());
+    let mut driver = Driver::new(&hand);
     let mut waits = Vec::new();
     for _ in 0..13 {
-        let _ = poller.fetch(None).await;
-        waits.push(poller.pace().wait.as_secs());
+        let _ = driver.pull(poller.as_mut()).await;
+        waits.push((driver.due().await - hand.now()).num_seconds());
     }
-    assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 0]);
+    assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 300]);
 }
 
 #[tokio::test]
@@ -133,8 +138,9 @@ async fn answers_are_bounded_in_size_and_time() {
     // Takes connections and says nothing.
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base_url = format!("http://{}", silent.local_addr().unwrap());
-    let timeout = Duration::from_millis(100);
-    let error = poller(Connection { base_url, timeout, ..fake.connection() }).fetch(None).await.unwrap_err();
+    let timeout_seconds = 1;
+    let error =
+        poller(Connection { base_url, timeout_seconds, ..fake.connection() }).fetch(None).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.message().contains("timeout"), "{error}");
 }
@@ -151,22 +157,41 @@ async fn nobody_there_is_unavailable() {
     assert!(error.message().contains("cannot be reached"), "{error}");
 }
 
+#[tokio::test]
+async fn names_that_lead_into_the_private_network_are_not_called() {
+    let fake = Fake::start(&Hand::new(), |_, _| Answer::ok("[]")).await;
+    let base_url = fake.base.replace("http://127.0.0.1", "https://localhost");
+    let strict = Connection { base_url, allow_private_network: false, ..fake.connection() };
+    let error = poller(strict).fetch(None).await.unwrap_err();
+    assert!(error.message().contains("is not on the public network"), "{error}");
+    assert_eq!((error.kind(), fake.asked().len()), (ErrorKind::Invalid, 0));
+    let local = Connection { allow_private_network: false, ..fake.connection() };
+    assert!(options(local).source(key()).is_err_and(|e| e.message().contains("allow_private_network")));
+}
+
 #[test]
 fn unfit_options_are_refused() {
-    let fit = Connection::new("https://sentry.example", 1, Duration::from_secs(1));
-    let with =
-        |connection| SentryIssues::new(SentryOptions { connection, ..SentryOptions::new("acme", key()) });
+    let fit = Connection::new("https://sentry.example", 1, 1);
+    let with = |connection| options(connection).source(key());
     assert!(with(fit.clone()).is_ok());
-    assert!(with(Connection { base_url: "http://sentry.example".into(), ..fit.clone() }).is_err());
-    assert!(with(Connection { timeout: Duration::ZERO, ..fit.clone() }).is_err());
-    assert!(with(Connection { body_bytes: 0, ..fit.clone() }).is_err());
-    assert!(with(Connection { budget: Budget { calls: 0, ..fit.budget }, ..fit }).is_err());
+    for unfit in [
+        Connection { base_url: "http://sentry.example".into(), ..fit.clone() },
+        Connection { base_url: "https://10.0.0.1".into(), ..fit.clone() },
+        Connection { timeout_seconds: 0, ..fit.clone() },
+        Connection { timeout_seconds: 601, ..fit.clone() },
+        Connection { body_bytes: 0, ..fit.clone() },
+        Connection { calls: 0, ..fit.clone() },
+        Connection { per_seconds: 0, ..fit.clone() },
+        Connection { overlap_seconds: u64::MAX, ..fit.clone() },
+    ] {
+        let told = format!("{unfit:?}");
+        assert_eq!(with(unfit).err().map(|error| error.kind()), Some(ErrorKind::Invalid), "{told}");
+    }
     for organization in ["", "..", "a/b", "a b", "a?b"] {
-        assert!(SentryIssues::new(SentryOptions::new(organization, key())).is_err(), "{organization}");
+        let named = SentryOptions { organization: organization.into(), ..options(fit.clone()) };
+        assert!(named.source(key()).is_err(), "{organization}");
     }
     for token in ["", "line\nend"] {
-        let refused = SentryIssues::new(SentryOptions::new("acme", soulcaster_core::Secret::new(token)));
-        assert!(refused.is_err());
+        assert!(options(fit.clone()).source(soulcaster_core::Secret::new(token)).is_err());
     }
-    assert!(!format!("{:?}", SentryOptions::new("acme", key())).contains(KEY));
 }

@@ -1,26 +1,28 @@
-//! A caller that obeys.
+//! A caller that obeys, and keeps what comes in an engine.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use soulcaster_core::model::Inbound;
-use soulcaster_core::port::Rejected;
-use soulcaster_core::{Error, ErrorKind};
+use chrono::{DateTime, Utc};
+use soulcaster_core::engine::Schedule;
+use soulcaster_core::flow::ItemQuery;
+use soulcaster_core::model::{FeedbackItem, PullState};
+use soulcaster_core::port::{Rejected, Source};
+use soulcaster_core::{Error, ErrorKind, ProjectId, Soulcaster};
 
 use super::KEY;
 use super::server::Hand;
-use crate::pull::Poller;
 
-/// Fetches, commits and waits, by a clock that the test moves.
+const ID: &str = "source-1";
+
+/// Pulls and waits, by a clock that the test moves.
 pub(super) struct Driver {
     pub(super) hand: Hand,
-    pub(super) cursor: Option<String>,
-    /// By external id: the version with the latest time.
-    pub(super) kept: BTreeMap<String, Inbound>,
-    pub(super) rejected: Vec<Rejected>,
+    soulcaster: Soulcaster,
+    project: ProjectId,
+    pub(super) unread: Vec<Rejected>,
     pub(super) errors: Vec<Error>,
-    pub(super) fetches: usize,
-    /// Every fetch is made twice, as after a crash before the commit.
+    pub(super) pulls: usize,
+    /// Every page is fetched twice, as after a crash before the commit.
     pub(super) crashes: bool,
 }
 
@@ -28,60 +30,88 @@ impl Driver {
     pub(super) fn new(hand: &Hand) -> Self {
         Self {
             hand: hand.clone(),
-            cursor: None,
-            kept: BTreeMap::new(),
-            rejected: Vec::new(),
+            soulcaster: Soulcaster::in_memory(),
+            project: ProjectId::new("test").unwrap(),
+            unread: Vec::new(),
             errors: Vec::new(),
-            fetches: 0,
+            pulls: 0,
             crashes: false,
         }
     }
 
-    /// Fetches until the poller has caught up.
-    pub(super) async fn round(&mut self, poller: &mut dyn Poller) {
+    pub(super) async fn state(&self) -> PullState {
+        self.soulcaster.pull_state(&self.project, ID).await.unwrap().unwrap_or_default()
+    }
+
+    pub(super) async fn cursor(&self) -> Option<String> {
+        self.state().await.cursor
+    }
+
+    /// When the next page is due, with the longest back-off.
+    pub(super) async fn due(&self) -> DateTime<Utc> {
+        Schedule::default().next_at(&self.state().await, 1.0)
+    }
+
+    /// Pulls one page.
+    pub(super) async fn pull(&mut self, source: &mut dyn Source) -> Result<PullState, ErrorKind> {
+        self.pulls += 1;
+        if self.crashes {
+            let wait = match source.fetch(self.cursor().await.as_deref()).await {
+                Ok(batch) => batch.wait,
+                Err(error) => error.retry_after().unwrap_or_default(),
+            };
+            self.hand.pass(wait);
+        }
+        match self.soulcaster.pull(&self.project, ID, source, self.hand.now()).await {
+            Ok(pulled) => {
+                assert!(pulled.report.rejected.is_empty(), "{:?}", pulled.report.rejected);
+                self.unread.extend(pulled.unread);
+                Ok(pulled.state)
+            }
+            Err(error) => {
+                assert!(!format!("{error:?}").contains(KEY), "{error:?}");
+                let kind = error.kind();
+                self.errors.push(error);
+                Err(kind)
+            }
+        }
+    }
+
+    /// Pulls until the end of a round, each page when it is due.
+    pub(super) async fn round(&mut self, source: &mut dyn Source) {
         for _ in 0..2000 {
-            self.fetches += 1;
-            if self.crashes {
-                let _ = poller.fetch(self.cursor.as_deref()).await;
-                self.hand.pass(poller.pace().wait);
-            }
-            match poller.fetch(self.cursor.as_deref()).await {
-                Ok(batch) => {
-                    self.cursor = Some(batch.cursor.expect("a poller always says where to go on"));
-                    self.rejected.extend(batch.rejected);
-                    for item in batch.items {
-                        self.keep(item);
-                    }
-                }
-                Err(error) => {
-                    assert!(!format!("{error:?}").contains(KEY), "{error:?}");
-                    let passing = matches!(
-                        error.kind(),
-                        ErrorKind::RateLimited | ErrorKind::Unavailable | ErrorKind::Unexpected
+            let pulled = self.pull(source).await;
+            if let Ok(state) = pulled {
+                if state.is_done {
+                    self.hand.pass(
+                        (state.not_before.unwrap_or_default() - self.hand.now()).to_std().unwrap_or_default(),
                     );
-                    assert!(passing, "{error:?}");
-                    self.errors.push(error);
+                    return;
                 }
+            } else if let Err(kind) = pulled {
+                let passing = [ErrorKind::RateLimited, ErrorKind::Unavailable, ErrorKind::Unexpected];
+                assert!(passing.contains(&kind), "{:?}", self.errors);
             }
-            let pace = poller.pace();
-            assert!(pace.wait <= Duration::from_secs(24 * 3600));
-            self.hand.pass(pace.wait);
-            if pace.caught_up {
-                return;
-            }
+            let wait = self.due().await - self.hand.now();
+            self.hand.pass(wait.to_std().unwrap_or_default());
         }
-        panic!("it never catches up");
+        panic!("it never ends");
     }
 
-    fn keep(&mut self, item: Inbound) {
-        let id = item.external_id.clone().unwrap();
-        match self.kept.get(&id) {
-            Some(known) if known.seen_at() > item.seen_at() => {}
-            _ => drop(self.kept.insert(id, item)),
-        }
+    /// What is in the store, by external id. Nothing is there twice.
+    pub(super) async fn kept(&self) -> BTreeMap<String, FeedbackItem> {
+        let query = ItemQuery { limit: 0, ..ItemQuery::default() };
+        let found = self.soulcaster.items(&self.project, &query).await.unwrap();
+        let kept: BTreeMap<_, _> = found
+            .items
+            .into_iter()
+            .map(|placed| (placed.item.external_id.clone().unwrap(), placed.item))
+            .collect();
+        assert_eq!(kept.len(), found.total, "something is there twice");
+        kept
     }
 
-    pub(super) fn ids(&self) -> Vec<&str> {
-        self.kept.keys().map(String::as_str).collect()
+    pub(super) async fn ids(&self) -> Vec<String> {
+        self.kept().await.into_keys().collect()
     }
 }

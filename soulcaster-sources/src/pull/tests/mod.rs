@@ -2,10 +2,11 @@
 
 mod client;
 mod driver;
-mod github_issues;
+mod github;
 mod reddit;
+mod registry;
 mod reviews;
-mod sentry_issues;
+mod sentry;
 mod server;
 mod vendors;
 

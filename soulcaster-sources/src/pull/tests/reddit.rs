@@ -10,16 +10,23 @@ use soulcaster_core::port::Source;
 use super::driver::Driver;
 use super::server::{Answer, Asked, Fake, Hand};
 use super::{KEY, fixture, key};
-use crate::pull::{Budget, Connection, Poller, Reddit, RedditListing, RedditOptions};
+use crate::pull::{Connection, RedditOptions, RedditSort};
 
 const AGENT: &str = "server:org.example.triage:1.0 (by /u/example)";
 
 fn options(fake: &Fake, subreddits: &[&str]) -> RedditOptions {
     RedditOptions {
+        subreddits: subreddits.iter().map(|name| (*name).to_owned()).collect(),
+        client_id: "app-id".into(),
+        user_agent: AGENT.into(),
         login_url: fake.base.clone(),
         connection: fake.connection(),
-        ..RedditOptions::new(subreddits.iter().copied(), "app-id", key(), AGENT)
+        ..RedditOptions::default()
     }
+}
+
+fn reddit(fake: &Fake, subreddits: &[&str]) -> Box<dyn Source> {
+    options(fake, subreddits).source(key()).unwrap()
 }
 
 fn login() -> Answer {
@@ -99,6 +106,8 @@ async fn nothing_is_missed_while_posts_come_and_go_and_the_server_fails() {
                 (clock.now() + chrono::TimeDelta::seconds(33)).format("%a, %d %b %Y %H:%M:%S GMT"),
             ),
             9 | 13 => Answer::new(500, ""),
+            10 => subs[sub].answer(asked).cut(),
+            12 => subs[sub].answer(asked).but("{\"kind\":"),
             11 => Answer::new(401, ""),
             _ => subs[sub]
                 .answer(asked)
@@ -107,27 +116,63 @@ async fn nothing_is_missed_while_posts_come_and_go_and_the_server_fails() {
         }
     })
     .await;
-    let budget = Budget { calls: 20, per: Duration::from_secs(60) };
     let mut options = options(&fake, &["Rust", "programming", " rust "]);
-    options.connection = Connection { budget, ..options.connection };
-    let mut poller = Reddit::new(options).unwrap();
-    assert_eq!(poller.subreddits(), ["rust", "programming"]);
+    options.connection = Connection { calls: 20, ..options.connection };
+    let mut poller = options.source(key()).unwrap();
     let mut driver = Driver::new(&hand);
     for round in 0..25 {
         driver.crashes = round % 2 == 0;
-        driver.round(&mut poller).await;
+        driver.round(poller.as_mut()).await;
         hand.pass(Duration::from_secs(120));
     }
     assert!(fake.asked().len() > 80);
+    let kept = driver.kept().await;
+    assert!(kept.values().all(|item| item.occurrences == 1), "a post that is read again is the same");
     for posts in subs.lock().unwrap().iter() {
         for (id, _) in &posts.list {
-            assert!(driver.kept.contains_key(&format!("t3_{id}")), "t3_{id} is missed");
+            assert!(kept.contains_key(&format!("t3_{id}")), "t3_{id} is missed");
         }
     }
     assert!(!gone.lock().unwrap().is_empty());
     let times: Vec<_> = fake.asked().iter().map(|asked| asked.at).collect();
     assert!(times.windows(21).all(|calls| (calls[20] - calls[0]).num_seconds() >= 60 - 2), "{times:?}");
     assert!(fake.asked().iter().all(|asked| asked.header("user-agent") == Some(AGENT)));
+}
+
+#[tokio::test]
+async fn no_more_than_a_hundred_calls_are_made_in_a_minute() {
+    let hand = Hand::new();
+    let fake =
+        Fake::start(&hand, |_, asked| if is_login(asked) { login() } else { Posts::default().answer(asked) })
+            .await;
+    let usual = RedditOptions::default().connection;
+    let connection = Connection { calls: usual.calls, per_seconds: usual.per_seconds, ..fake.connection() };
+    let mut poller = RedditOptions { connection, ..options(&fake, &["rust"]) }.source(key()).unwrap();
+    for _ in 0..130 {
+        let _ = poller.fetch(None).await;
+    }
+    assert_eq!(fake.asked().len(), 100);
+    hand.pass(Duration::from_secs(60));
+    poller.fetch(None).await.unwrap();
+}
+
+#[tokio::test]
+async fn list_that_stays_broken_leaves_the_others() {
+    let hand = Hand::new();
+    let now = hand.now().timestamp();
+    let fake = Fake::start(&hand, move |_, asked| match asked.path.as_str() {
+        _ if is_login(asked) => login(),
+        "/r/broken/new" => Answer::new(500, ""),
+        "/r/odd/new" => Answer::ok("<html>"),
+        _ => Posts { list: vec![(7, now)] }.answer(asked),
+    })
+    .await;
+    let mut poller = reddit(&fake, &["broken", "odd", "rust"]);
+    let mut driver = Driver::new(&hand);
+    driver.round(poller.as_mut()).await;
+    assert_eq!(driver.ids().await, ["t3_7"]);
+    assert_eq!((driver.unread.len(), driver.errors.len()), (2, 4));
+    assert_eq!(fake.asked().len(), 8, "login, three tries of each, and the good one");
 }
 
 #[tokio::test]
@@ -144,7 +189,7 @@ async fn token_is_kept_until_shortly_before_its_end() {
         Posts::default().answer(asked)
     })
     .await;
-    let mut poller = Reddit::new(options(&fake, &["rust"])).unwrap();
+    let mut poller = reddit(&fake, &["rust"]);
     let logins = || fake.asked().iter().filter(|asked| is_login(asked)).count();
     for (seconds, expected) in [(0, 1), (3539, 1), (1, 2), (10, 2)] {
         hand.pass(Duration::from_secs(seconds));
@@ -162,14 +207,14 @@ async fn token_that_is_not_good_any_more_is_renewed_at_once() {
         _ => Posts::default().answer(asked),
     })
     .await;
-    let mut poller = Reddit::new(options(&fake, &["rust"])).unwrap();
+    let mut poller = reddit(&fake, &["rust"]);
     poller.fetch(None).await.unwrap();
     poller.fetch(None).await.unwrap();
     assert_eq!(fake.asked().len(), 5, "login, page, refused page, login, page");
     let refusing =
         Fake::start(&hand, |_, asked| if is_login(asked) { login() } else { Answer::new(401, "") });
     let refusing = refusing.await;
-    let error = Reddit::new(options(&refusing, &["rust"])).unwrap().fetch(None).await.unwrap_err();
+    let error = reddit(&refusing, &["rust"]).fetch(None).await.unwrap_err();
     assert_eq!(
         (error.kind(), refusing.asked().len()),
         (ErrorKind::Unauthorized, 2),
@@ -192,10 +237,10 @@ async fn round_goes_on_though_the_posts_that_a_page_follows_are_gone() {
         posts.answer(asked)
     })
     .await;
-    let mut poller = Reddit::new(options(&fake, &["rust"])).unwrap();
+    let mut poller = reddit(&fake, &["rust"]);
     let mut driver = Driver::new(&hand);
-    driver.round(&mut poller).await;
-    assert_eq!(driver.kept.len(), 30, "the two that are gone were read before");
+    driver.round(poller.as_mut()).await;
+    assert_eq!(driver.ids().await.len(), 30, "the two that are gone were read before");
     assert_eq!(fake.asked().len(), 6, "login, three pages, and two that followed nothing");
 }
 
@@ -207,9 +252,23 @@ async fn bad_login_is_told_without_the_secret() {
         || Answer::ok("{\"access_token\": \"line\\nend\"}"),
     ] {
         let fake = Fake::start(&Hand::new(), move |_, _| answer()).await;
-        let error = Reddit::new(options(&fake, &["rust"])).unwrap().fetch(None).await.unwrap_err();
+        let error = reddit(&fake, &["rust"]).fetch(None).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unauthorized);
         assert!(!format!("{error:?}").contains(KEY), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn refused_login_is_of_no_list_alone() {
+    for status in [400, 401, 403, 404, 500] {
+        let fake = Fake::start(&Hand::new(), move |_, _| Answer::new(status, "")).await;
+        let mut poller = reddit(&fake, &["rust", "programming"]);
+        let mut driver = Driver::new(&fake.hand);
+        for _ in 0..4 {
+            driver.pull(poller.as_mut()).await.unwrap_err();
+        }
+        assert_eq!((fake.asked().len(), driver.unread.len()), (4, 0), "{status}");
+        assert_eq!(driver.state().await.failures, 4);
     }
 }
 
@@ -229,13 +288,13 @@ async fn refused_list_leaves_the_others() {
         }
     })
     .await;
-    let mut poller = Reddit::new(options(&fake, &["banned", "gone", "private", "rust"])).unwrap();
+    let mut poller = reddit(&fake, &["banned", "gone", "private", "rust"]);
     let mut driver = Driver::new(&hand);
-    driver.round(&mut poller).await;
-    assert_eq!(driver.ids(), ["t3_7"]);
-    assert_eq!(driver.rejected.len(), 3);
-    assert!(driver.rejected[0].reason.starts_with("r/banned/new: "), "{:?}", driver.rejected);
-    let mut alone = Reddit::new(options(&fake, &["banned"])).unwrap();
+    driver.round(poller.as_mut()).await;
+    assert_eq!(driver.ids().await, ["t3_7"]);
+    assert_eq!(driver.unread.len(), 3);
+    assert!(driver.unread[0].reason.starts_with("banned/new: "), "{:?}", driver.unread);
+    let mut alone = reddit(&fake, &["banned"]);
     assert_eq!(alone.fetch(None).await.unwrap_err().kind(), ErrorKind::NotFound);
 }
 
@@ -250,16 +309,16 @@ async fn lists_that_are_not_by_time_are_read_from_the_top_each_round() {
         Answer::ok(json!({"data": {"children": children, "after": "t3_2"}}))
     })
     .await;
-    let listings = vec![RedditListing::Top, RedditListing::Hot, RedditListing::Top];
-    let mut poller = Reddit::new(RedditOptions { listings, ..options(&fake, &["rust"]) }).unwrap();
+    let sorts = vec![RedditSort::Top, RedditSort::Hot, RedditSort::Top];
+    let mut poller = RedditOptions { sorts, ..options(&fake, &["rust"]) }.source(key()).unwrap();
     let mut driver = Driver::new(&hand);
     for _ in 0..3 {
-        driver.round(&mut poller).await;
+        driver.round(poller.as_mut()).await;
     }
     let paths: Vec<_> = fake.asked().iter().map(|asked| asked.path.clone()).collect();
     assert_eq!(paths[1..], ["/r/rust/top", "/r/rust/hot"].repeat(3));
     assert_eq!(fake.asked()[1].query["t"], "day");
-    assert_eq!(driver.ids(), ["t3_1", "t3_2"]);
+    assert_eq!(driver.ids().await, ["t3_1", "t3_2"]);
 }
 
 #[tokio::test]
@@ -270,10 +329,10 @@ async fn round_has_a_last_page() {
     let posts = Posts { list };
     let fake =
         Fake::start(&hand, move |_, asked| if is_login(asked) { login() } else { posts.answer(asked) }).await;
-    let mut poller = Reddit::new(RedditOptions { pages: 4, ..options(&fake, &["rust"]) }).unwrap();
+    let mut poller = RedditOptions { pages: 4, ..options(&fake, &["rust"]) }.source(key()).unwrap();
     let mut driver = Driver::new(&hand);
-    driver.round(&mut poller).await;
-    assert_eq!((driver.kept.len(), poller.pace().caught_up), (40, true));
+    driver.round(poller.as_mut()).await;
+    assert_eq!((driver.ids().await.len(), driver.state().await.is_done), (40, true));
 }
 
 #[tokio::test]
@@ -284,11 +343,11 @@ async fn recorded_posts_and_comments_become_reports() {
         _ => Answer::ok(fixture("reddit/comment.info.json")),
     })
     .await;
-    let listings = vec![RedditListing::New, RedditListing::Comments];
-    let mut poller =
-        Reddit::new(RedditOptions { listings, pages: 1, ..options(&fake, &["askreddit"]) }).unwrap();
+    let sorts = vec![RedditSort::New, RedditSort::Comments];
+    let options = RedditOptions { sorts, pages: 1, ..options(&fake, &["askreddit"]) };
+    let mut poller = options.source(key()).unwrap();
     let posts = poller.fetch(None).await.unwrap();
-    assert!(!poller.pace().caught_up, "comments come next");
+    assert!(!posts.is_done, "comments come next");
     let item = &posts.items[0];
     assert_eq!((item.source.as_str(), item.external_id.as_deref()), ("reddit", Some("t3_48fbm9")));
     assert_eq!(
@@ -315,7 +374,7 @@ async fn recorded_posts_and_comments_become_reports() {
     let item = &comments.items[0];
     assert_eq!((item.external_id.as_deref(), item.title.as_str()), (Some("t1_cklhv0f"), ""));
     assert!(item.body.starts_with("Yes it does."));
-    assert!(poller.pace().caught_up);
+    assert!(comments.is_done);
 }
 
 #[tokio::test]
@@ -329,7 +388,7 @@ async fn deleted_post_comes_without_text_and_author_and_later_than_before() {
     let fake =
         Fake::start(&Hand::new(), move |_, asked| if is_login(asked) { login() } else { Answer::ok(&list) })
             .await;
-    let batch = Reddit::new(options(&fake, &["rust"])).unwrap().fetch(None).await.unwrap();
+    let batch = reddit(&fake, &["rust"]).fetch(None).await.unwrap();
     let [alive, dead] = batch.items.as_slice() else { panic!("{batch:?}") };
     assert_eq!((alive.author.as_deref(), alive.body.as_str()), (Some("me"), "At once"));
     assert_eq!((dead.author.as_deref(), dead.body.as_str()), (None, ""));

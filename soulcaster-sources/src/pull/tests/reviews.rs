@@ -4,16 +4,14 @@ use std::time::Duration;
 
 use serde_json::json;
 use soulcaster_core::model::Severity;
-use soulcaster_core::port::Source;
 use soulcaster_core::{ErrorKind, Secret};
 
 use super::driver::Driver;
 use super::server::{Answer, Fake, Hand};
-use super::vendors::overlap;
 use super::{KEY, fixture};
 use crate::pull::jwt::Key;
 use crate::pull::jwt::tests::{ecdsa_pem, rsa_pem, verify};
-use crate::pull::{AppStore, AppStoreOptions, GooglePlay, GooglePlayOptions, Poller};
+use crate::pull::{AppStoreOptions, GooglePlayOptions};
 
 #[tokio::test]
 async fn app_store_reviews_become_reports() {
@@ -32,22 +30,25 @@ async fn app_store_reviews_become_reports() {
     })
     .await;
     let options = AppStoreOptions {
-        connection: overlap(&fake),
-        ..AppStoreOptions::new("123", "57246542-96fe", "2X9R4HXF34", pem.clone())
+        apps: vec!["123".into()],
+        issuer: "57246542-96fe".into(),
+        key_id: "2X9R4HXF34".into(),
+        connection: fake.connection(),
     };
-    let mut poller = AppStore::new(options.clone()).unwrap();
+    let mut poller = options.clone().source(&pem).unwrap();
     let mut driver = Driver::new(&hand);
-    driver.round(&mut poller).await;
-    assert_eq!(driver.ids(), ["00000015-a1b2-c3d4-e5f6-000000000001", "r-0000002", "r-0000003"]);
+    driver.round(poller.as_mut()).await;
+    assert_eq!(driver.ids().await, ["00000015-a1b2-c3d4-e5f6-000000000001", "r-0000002", "r-0000003"]);
     assert!(driver.errors[0].message().contains("We've received too many requests"), "{:?}", driver.errors);
-    let item = &driver.kept["00000015-a1b2-c3d4-e5f6-000000000001"];
+    let kept = driver.kept().await;
+    let item = &kept["00000015-a1b2-c3d4-e5f6-000000000001"];
     assert_eq!((item.source.as_str(), item.title.as_str()), ("app_store", "Crashes on launch"));
     assert_eq!((item.severity, item.author.as_deref()), (Some(Severity::High), Some("mapfan77")));
     assert_eq!(item.tags, ["USA"]);
     assert_eq!(item.occurred_at.unwrap().to_rfc3339(), "2024-05-02T14:14:22+00:00");
-    let item = &driver.kept["r-0000002"];
+    let item = &kept["r-0000002"];
     assert_eq!((item.title.as_str(), item.severity), ("", Some(Severity::Critical)));
-    assert_eq!(driver.kept["r-0000003"].severity, Some(Severity::Info));
+    assert_eq!(kept["r-0000003"].severity, Some(Severity::Info));
 
     let asked = fake.asked();
     let token = asked[0].header("authorization").unwrap().strip_prefix("Bearer ").unwrap();
@@ -59,13 +60,13 @@ async fn app_store_reviews_become_reports() {
         json!({"iss": "57246542-96fe", "iat": issued, "exp": issued + 900, "aud": "appstoreconnect-v1"})
     );
     hand.pass(Duration::from_secs(841));
-    driver.round(&mut poller).await;
+    driver.round(poller.as_mut()).await;
     assert_ne!(fake.asked().last().unwrap().header("authorization"), asked[0].header("authorization"));
 
     let elsewhere =
         Fake::start(&hand, |_, _| Answer::ok(fixture("app_store/customerReviews.list.json"))).await;
-    let options = AppStoreOptions { connection: overlap(&elsewhere), ..options };
-    let error = AppStore::new(options).unwrap().fetch(None).await.unwrap_err();
+    let options = AppStoreOptions { connection: elsewhere.connection(), ..options };
+    let error = options.source(&pem).unwrap().fetch(None).await.unwrap_err();
     assert!(error.message().contains("another host"), "{error}");
 }
 
@@ -85,24 +86,26 @@ async fn google_play_reviews_become_reports() {
     .await;
     let account = json!({"client_email": "a@b.example", "private_key_id": "k1",
         "private_key": pem.expose(), "token_uri": "https://evil.example/"});
+    let account = Secret::new(account.to_string());
     let options = GooglePlayOptions {
+        packages: vec!["org.example.app".into()],
         login_url: format!("{}/token", fake.base),
-        connection: overlap(&fake),
-        ..GooglePlayOptions::new("org.example.app", Secret::new(account.to_string()))
+        connection: fake.connection(),
     };
-    let mut poller = GooglePlay::new(options.clone()).unwrap();
+    let mut poller = options.clone().source(&account).unwrap();
     let mut driver = Driver::new(&hand);
-    driver.round(&mut poller).await;
-    assert_eq!(driver.ids(), ["11223344", "12345678", "gp:1"]);
+    driver.round(poller.as_mut()).await;
+    assert_eq!(driver.ids().await, ["11223344", "12345678", "gp:1"]);
     let paths: Vec<_> = fake.asked().iter().map(|asked| asked.path.clone()).collect();
     assert_eq!(paths.len(), 5, "login, page, lost page, page again, last page");
     assert_eq!(paths[1], "/androidpublisher/v3/applications/org.example.app/reviews");
-    let item = &driver.kept["12345678"];
+    let kept = driver.kept().await;
+    let item = &kept["12345678"];
     assert_eq!((item.title.as_str(), item.body.as_str()), ("", "This is the best app ever!"));
     assert_eq!((item.severity, item.author.as_deref()), (Some(Severity::Info), Some("Jane Bloggs")));
     assert_eq!(item.occurred_at.unwrap().to_rfc3339(), "2016-01-06T21:12:03.913+00:00");
-    assert_eq!(driver.kept["11223344"].tags, ["1.2.3", "trltespr"]);
-    assert_eq!(driver.kept["gp:1"].severity, Some(Severity::Low), "the edited one");
+    assert_eq!(kept["11223344"].tags, ["1.2.3", "trltespr"]);
+    assert_eq!(kept["gp:1"].occurrences, 2, "it was edited");
     let login = &fake.asked()[0];
     let url = reqwest::Url::parse(&format!("http://x/?{}", login.body)).unwrap();
     let form: std::collections::HashMap<_, _> = url.query_pairs().into_owned().collect();
@@ -115,13 +118,12 @@ async fn google_play_reviews_become_reports() {
     assert_eq!(fake.asked()[1].header("authorization"), Some("Bearer t0"));
 
     for unfit in ["", "{}", r#"{"client_email": "a", "private_key": "swordfish-1234"}"#] {
-        let options = GooglePlayOptions::new("org.example.app", Secret::new(unfit));
-        let error = GooglePlay::new(options).err().unwrap();
+        let error = options.clone().source(&Secret::new(unfit)).err().unwrap();
         assert!(!format!("{error:?}").contains(KEY) && error.kind() == ErrorKind::Invalid);
     }
     let refusing = Fake::start(&hand, |_, _| Answer::new(400, r#"{"error": "invalid_grant"}"#)).await;
     let options = GooglePlayOptions { login_url: refusing.base.clone(), ..options };
-    let error = GooglePlay::new(options).unwrap().fetch(None).await.unwrap_err();
+    let error = options.source(&account).unwrap().fetch(None).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unauthorized);
 }
 
@@ -139,14 +141,14 @@ async fn title_of_a_play_review_is_the_part_before_a_tab() {
     .await;
     let account = json!({"client_email": "a@b.example", "private_key": rsa_pem().expose()});
     let options = GooglePlayOptions {
+        packages: vec!["org.example.app".into()],
         login_url: fake.base.clone(),
         connection: fake.connection(),
-        ..GooglePlayOptions::new("org.example.app", Secret::new(account.to_string()))
     };
-    let mut poller = GooglePlay::new(options).unwrap();
+    let mut poller = options.source(&Secret::new(account.to_string())).unwrap();
     let batch = poller.fetch(None).await.unwrap();
     let texts: Vec<_> = batch.items.iter().map(|item| (item.title.as_str(), item.body.as_str())).collect();
     assert_eq!(texts, [("Bad", "Bad\tIt crashes"), ("", "It crashes")]);
     assert_eq!((batch.items[0].author.as_deref(), batch.rejected[0].index), (None, 2));
-    assert!(poller.pace().caught_up);
+    assert!(batch.is_done);
 }

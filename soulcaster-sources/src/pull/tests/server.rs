@@ -28,10 +28,10 @@ impl Hand {
         *self.0.lock().unwrap() += TimeDelta::from_std(span).unwrap();
     }
 
-    /// The clock of a poller; chance is always the greatest.
+    /// The clock of a poller.
     pub(super) fn clock(&self) -> Clock {
         let hand = self.clone();
-        Clock::new(move || hand.now(), || 1.0)
+        Clock::new(move || hand.now())
     }
 }
 
@@ -60,15 +60,22 @@ pub(super) struct Answer {
     status: u16,
     headers: String,
     body: String,
+    /// The connection breaks before the whole body is sent.
+    is_cut: bool,
 }
 
 impl Answer {
     pub(super) fn new(status: u16, body: impl ToString) -> Self {
-        Self { status, headers: String::new(), body: body.to_string() }
+        Self { status, headers: String::new(), body: body.to_string(), is_cut: false }
     }
 
     pub(super) fn ok(body: impl ToString) -> Self {
         Self::new(200, body)
+    }
+
+    /// The same, but for the end.
+    pub(super) fn cut(self) -> Self {
+        Self { is_cut: true, ..self }
     }
 
     /// The same with another body.
@@ -105,9 +112,10 @@ impl Fake {
                 let Some(request) = read(&mut stream, &clock).await else { continue };
                 let answer = answer(log.lock().unwrap().len(), &request);
                 log.lock().unwrap().push(request);
-                let (status, headers, body) = (answer.status, answer.headers, answer.body);
+                let Answer { status, headers, body, is_cut } = answer;
+                let length = body.len() + if is_cut { 1000 } else { 0 };
                 let length =
-                    if status == 304 { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+                    if status == 304 { String::new() } else { format!("Content-Length: {length}\r\n") };
                 let whole =
                     format!("HTTP/1.1 {status} Status\r\n{length}{headers}Connection: close\r\n\r\n{body}");
                 // Whoever has read enough hangs up.
@@ -119,8 +127,8 @@ impl Fake {
 
     /// How to reach it: a great budget, 10 minutes of overlap.
     pub(super) fn connection(&self) -> Connection {
-        let connection = Connection::new(self.base.clone(), 1_000_000, Duration::from_secs(60));
-        Connection { clock: self.hand.clock(), timeout: Duration::from_secs(20), ..connection }
+        let connection = Connection::new(self.base.clone(), 1_000_000, 60);
+        Connection { allow_private_network: true, clock: self.hand.clock(), ..connection }
     }
 
     /// All requests so far.

@@ -19,12 +19,14 @@ use std::time::{Duration, Instant};
 
 use random::Random;
 
+/// Panics when the input is treated as it must not be.
+type Run = Box<dyn Fn(&[u8]) + Send>;
+
 /// Something that takes any bytes, with bytes that it takes to begin with.
 pub(crate) struct Target {
-    pub(crate) name: String,
-    pub(crate) corpus: Vec<Vec<u8>>,
-    /// Panics when the input is treated as it must not be.
-    pub(crate) run: Box<dyn Fn(&[u8]) + Send>,
+    name: String,
+    corpus: Vec<Vec<u8>>,
+    run: Run,
 }
 
 impl Target {

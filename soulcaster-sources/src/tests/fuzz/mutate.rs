@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::random::Random;
-use crate::tests::hostile::places;
+use crate::tests::places;
 
 /// Longest input.
 const MAX_INPUT: usize = 64 << 10;

@@ -4,7 +4,7 @@ use chrono::Datelike;
 use serde_json::{Map, Value};
 use soulcaster_core::memory::Cursor;
 use soulcaster_core::port::store::{Order, Query};
-use soulcaster_core::port::{Decoded, Delivery, Webhook};
+use soulcaster_core::port::{Delivery, Webhook};
 use soulcaster_core::{Error, ErrorKind, Secret};
 
 use super::Target;
@@ -12,17 +12,18 @@ use crate::email::EmailWebhook;
 use crate::fixture::{bytes, files, now, sent};
 use crate::generic::{GenericWebhook, Mapping};
 use crate::signature::{self, Auth, SecretHash};
-use crate::tests::hostile::behaves;
+use crate::tests::hostile::{behaves, fits};
 use crate::tests::recorded;
 use crate::tests::signing::{SIGNING, Signed};
 use crate::vendor::{VENDORS, configured, webhook};
-use crate::{html, payload, time};
+use crate::{answer, html, payload, time};
 
 /// No longer than that, so that many inputs fit in a second.
 const MAX_SEED: usize = 12 << 10;
 
 pub(super) fn all() -> Vec<Target> {
     let mut targets: Vec<Target> = VENDORS.into_iter().map(decoder).collect();
+    targets.extend(answer::VENDORS.into_iter().map(reader));
     targets.extend((0..SIGNING.len()).map(verifier));
     targets.extend([
         header_secret(),
@@ -79,6 +80,24 @@ fn decoder(vendor: &'static str) -> Target {
             let delivery = Delivery { headers: headers.clone(), ..sent(input) };
             let once = behaves(reader.as_ref(), &delivery);
             assert_eq!(format!("{once:?}"), format!("{:?}", reader.decode(&delivery, now())));
+        }
+    })
+}
+
+/// Any answer of an API is read, twice in the same way.
+fn reader(vendor: &'static str) -> Target {
+    let recorded = files(vendor).into_iter().chain(files("adversarial")).map(|file| bytes(&file));
+    Target::new(format!("answer {vendor}"), recorded.filter(|body| body.len() <= MAX_SEED), move |input| {
+        let once = answer::read(vendor, input);
+        assert_eq!(format!("{once:?}"), format!("{:?}", answer::read(vendor, input)));
+        match once {
+            Ok(Some(answer)) => {
+                assert!(answer.rejected.iter().all(|rejected| rejected.reason.len() < 600));
+                fits(vendor, input, &Ok(answer.decoded));
+            }
+            Ok(None) => {}
+            // A refusal tells what the server said, such as that it is asked too often.
+            Err(error) => assert!(error.message().len() < 600, "{error}"),
         }
     })
 }
@@ -281,6 +300,5 @@ fn a_verifier_lets_in_what_was_signed() {
             "{} {answer:?}",
             signed.vendor
         );
-        let _: Option<Decoded> = answer.ok();
     }
 }

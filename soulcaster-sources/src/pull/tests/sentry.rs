@@ -11,7 +11,7 @@ use soulcaster_core::port::Source;
 use super::driver::Driver;
 use super::server::{Answer, Asked, Fake, Hand};
 use super::{KEY, fixture, key};
-use crate::pull::{Budget, Connection, SentryIssues, SentryOptions};
+use crate::pull::{Connection, SentryOptions};
 
 /// Issues with the time of their last event; lists them like Sentry, ten a page.
 #[derive(Default)]
@@ -54,8 +54,9 @@ fn issue(id: u64, second: i64) -> Value {
         "lastSeen": time, "firstSeen": time})
 }
 
-fn poller(connection: Connection) -> SentryIssues {
-    SentryIssues::new(SentryOptions { connection, ..SentryOptions::new("acme", key()) }).unwrap()
+fn poller(connection: Connection) -> Box<dyn Source> {
+    let options = SentryOptions { organization: "acme".into(), connection, ..SentryOptions::default() };
+    options.source(key()).unwrap()
 }
 
 #[tokio::test]
@@ -85,6 +86,7 @@ async fn nothing_is_missed_while_the_list_moves_and_the_server_fails() {
                 (clock.now() + chrono::TimeDelta::seconds(45)).format("%a, %d %b %Y %H:%M:%S GMT"),
             ),
             6 | 7 => Answer::new(500, "oops"),
+            8 => issues.answer(asked).cut(),
             9 => Answer::new(400, r#"{"detail": "Invalid cursor parameter."}"#),
             12 => Answer::new(404, ""),
             14 => Answer::ok("[{\"id\":"),
@@ -92,20 +94,20 @@ async fn nothing_is_missed_while_the_list_moves_and_the_server_fails() {
         }
     })
     .await;
-    let budget = Budget { calls: 10, per: Duration::from_secs(60) };
-    let mut poller = poller(Connection { budget, ..fake.connection() });
+    let mut poller = poller(Connection { calls: 10, ..fake.connection() });
     let mut driver = Driver::new(&hand);
     driver.crashes = true;
     for _ in 0..12 {
-        driver.round(&mut poller).await;
+        driver.round(poller.as_mut()).await;
         hand.pass(Duration::from_secs(60));
     }
     assert!(fake.asked().len() > 60);
+    let kept = driver.kept().await;
     let issues = issues.lock().unwrap();
-    assert_eq!(driver.kept.len(), issues.list.len());
+    assert_eq!(kept.len(), issues.list.len());
     for (id, second) in &issues.list {
-        let item = &driver.kept[&format!("sentry:{id}")];
-        assert_eq!(item.updated_at.unwrap().timestamp(), *second, "the last event of {id}");
+        let item = &kept[&format!("sentry:{id}")];
+        assert_eq!(item.last_seen.timestamp(), *second, "the last event of {id}");
     }
     let times: Vec<_> = fake.asked().iter().map(|asked| asked.at).collect();
     assert!(times.windows(11).all(|calls| (calls[10] - calls[0]).num_seconds() >= 60 - 10), "{times:?}");
@@ -122,30 +124,29 @@ async fn quiet_rounds_read_one_page() {
     let fake = Fake::start(&hand, move |_, asked| issues.answer(asked)).await;
     let mut poller = poller(fake.connection());
     let mut driver = Driver::new(&hand);
-    driver.round(&mut poller).await;
-    assert_eq!((fake.asked().len(), driver.kept.len()), (10, 95));
-    driver.round(&mut poller).await;
+    driver.round(poller.as_mut()).await;
+    assert_eq!((fake.asked().len(), driver.ids().await.len()), (10, 95));
+    driver.round(poller.as_mut()).await;
     assert_eq!(fake.asked().len(), 11);
 }
 
 #[tokio::test]
-async fn cursor_that_the_server_never_takes_is_an_error_in_the_end() {
-    let fake = Fake::start(&Hand::new(), |_, asked| match asked.query.get("cursor") {
-        Some(_) => Answer::new(400, ""),
+async fn cursor_that_the_server_never_takes_ends_the_round_in_the_end() {
+    let hand = Hand::new();
+    let fake = Fake::start(&hand, |_, asked| match asked.query.get("cursor") {
+        Some(_) => Answer::new(400, r#"{"detail": "Invalid cursor parameter."}"#),
         None => Answer::ok(json!([issue(1, 1_700_000_000)]))
-            .with("Link", r#"</x>; rel="next"; results="true"; cursor="c:1""#),
+            .with("Link", r#"</x?cursor=c:1>; rel="next"; results="true"; cursor="c:1""#),
     })
     .await;
     let mut poller = poller(fake.connection());
-    let mut cursor = None;
-    let error = loop {
-        match poller.fetch(cursor.as_deref()).await {
-            Ok(batch) => cursor = batch.cursor,
-            Err(error) => break error,
-        }
-    };
-    assert_eq!(error.kind(), ErrorKind::Invalid);
-    assert_eq!(fake.asked().len(), 8);
+    let mut driver = Driver::new(&hand);
+    for calls in [8, 16] {
+        driver.round(poller.as_mut()).await;
+        assert_eq!((fake.asked().len(), driver.ids().await.len()), (calls, 1));
+    }
+    assert!(driver.unread[0].reason.contains("Invalid cursor parameter"), "{:?}", driver.unread);
+    assert_eq!((driver.unread.len(), driver.errors.len()), (2, 0));
 }
 
 #[tokio::test]
@@ -163,13 +164,13 @@ async fn page_that_stays_unreadable_blocks_nothing_for_ever() {
     .await;
     let mut poller = poller(fake.connection());
     let mut driver = Driver::new(&hand);
-    driver.round(&mut poller).await;
-    assert_eq!((driver.kept.len(), driver.errors.len(), driver.rejected.len()), (25, 2, 1));
-    assert!(driver.rejected[0].reason.starts_with("a page is left out"), "{:?}", driver.rejected);
+    driver.round(poller.as_mut()).await;
+    assert_eq!((driver.ids().await.len(), driver.errors.len(), driver.unread.len()), (25, 2, 1));
+    assert!(driver.unread[0].reason.starts_with("acme: a page is left out"), "{:?}", driver.unread);
     for _ in 0..2 {
-        driver.round(&mut poller).await;
+        driver.round(poller.as_mut()).await;
     }
-    assert_eq!(driver.kept.len(), 35, "the next round comes by again");
+    assert_eq!(driver.ids().await.len(), 35, "the next round comes by again");
 }
 
 #[tokio::test]
@@ -187,10 +188,10 @@ async fn last_page_that_stays_unreadable_keeps_the_mark() {
     .await;
     let mut poller = poller(fake.connection());
     let mut driver = Driver::new(&hand);
-    driver.round(&mut poller).await;
-    assert_eq!((driver.kept.len(), driver.rejected.len()), (10, 1));
-    driver.round(&mut poller).await;
-    assert_eq!(driver.kept.len(), 15);
+    driver.round(poller.as_mut()).await;
+    assert_eq!((driver.ids().await.len(), driver.unread.len()), (10, 1));
+    driver.round(poller.as_mut()).await;
+    assert_eq!(driver.ids().await.len(), 15);
 }
 
 #[tokio::test]
@@ -209,17 +210,19 @@ async fn next_page_on_another_host_is_refused() {
 async fn issue_becomes_a_report() {
     let hook: Value = serde_json::from_str(&fixture("sentry/issue.created.json")).unwrap();
     let raw = hook["data"]["issue"].to_string();
-    let body =
-        format!("[{raw}, {{\"id\": 5, \"title\": \"quiet\", \"level\": \"info\"}}, {{\"title\": \"x\"}}]");
+    let body = format!(
+        "[{raw}, {{\"id\": 5, \"title\": \"quiet\", \"level\": \"info\"}}, {{\"title\": \"x\", \"level\": \"error\"}}]"
+    );
     let fake = Fake::start(&Hand::new(), move |_, _| Answer::ok(&body)).await;
     let options = SentryOptions {
         connection: fake.connection(),
         levels: vec!["Error".into()],
         environments: vec!["prod".into()],
         projects: vec![7],
-        ..SentryOptions::new("acme", key())
+        organization: "acme".into(),
+        ..SentryOptions::default()
     };
-    let batch = SentryIssues::new(options).unwrap().fetch(None).await.unwrap();
+    let batch = options.source(key()).unwrap().fetch(None).await.unwrap();
     assert_eq!(batch.items.len(), 1, "the other is of another level");
     let item = &batch.items[0];
     assert_eq!((item.source.as_str(), item.external_id.as_deref()), ("sentry", Some("sentry:1170820242")));
@@ -233,7 +236,7 @@ async fn issue_becomes_a_report() {
     assert_eq!(item.updated_at, item.occurred_at);
     assert_eq!(item.auth_strength, AuthStrength::SharedSecret);
     assert_eq!(item.raw_payload.as_deref(), Some(raw.as_bytes()));
-    assert_eq!((batch.rejected[0].index, batch.rejected[0].reason.as_str()), (2, "has no id"));
+    assert_eq!((batch.rejected[0].index, batch.rejected[0].reason.as_str()), (2, "/id is missing"));
     let asked = &fake.asked()[0];
     assert_eq!((asked.query["environment"].as_str(), asked.query["project"].as_str()), ("prod", "7"));
     assert_eq!(asked.query["query"], "");
