@@ -52,17 +52,28 @@ impl Victim {
         // Grouping would be measured too.
         let server = Server::start(&desk, &["--group-after", "3600"]);
         let client = Client::with_key(&server, &admin);
-        // As long as a body may be, and of as many parts.
-        let long = json!({"text": "x".repeat(1_000_000)});
-        let many: Vec<_> = (0..9000).map(|n| json!({"text": "many", "id": n, "tags": [], "a": n})).collect();
-        let largest = [long.to_string(), json!(many).to_string()];
-        for n in 0..200 {
-            client.post("/ingest/manual", &json!({"text": format!("a report before {n}")})).is(202);
-            client.get("/feedback?limit=5").is(200);
-            if n % 20 == 0 {
-                let largest = &largest[n / 20 % 2];
-                client.send("POST", "/ingest/manual", Some(largest.as_bytes())).unwrap().is(202);
+        // As long as a body may be, and of as many parts; at once, so that every thread has seen them.
+        let many: serde_json::Map<_, _> = (0..45_000).map(|n| (format!("k{n}"), n.into())).collect();
+        let largest = [json!({"text": "x".repeat(1_000_000)}), json!({"text": "many", "parts": many})];
+        let largest = largest.map(|report| report.to_string());
+        std::thread::scope(|scope| {
+            for n in 0..4 {
+                let (client, largest) = (client.clone(), &largest);
+                scope.spawn(move || {
+                    for body in largest.iter().cycle().take(10) {
+                        client.send("POST", "/ingest/manual", Some(body.as_bytes())).unwrap().is(202);
+                    }
+                    for m in 0..50 {
+                        client.post("/ingest/manual", &json!({"text": format!("report {m} of {n}")})).is(202);
+                        client.get("/feedback?limit=5").is(200);
+                    }
+                });
             }
+        });
+        let begun = Instant::now();
+        while client.get("/stats").is(200).json()["waiting"] != 0 {
+            assert!(begun.elapsed() < Duration::from_secs(60), "nothing is taken in");
+            std::thread::sleep(Duration::from_millis(20));
         }
         Self { desk, server, client, _alone: alone }
     }

