@@ -232,6 +232,9 @@ fn a_killed_server_loses_doubles_and_halves_nothing() {
          deliveries about {items} items acknowledged; {:.0} s",
         begun.elapsed().as_secs_f64()
     );
-    assert!(starting >= kills / 8 && stopping >= kills / 30, "{starting} while starting, {stopping} while stopping");
+    assert!(
+        starting >= kills / 8 && stopping >= kills / 30,
+        "{starting} while starting, {stopping} while stopping"
+    );
     assert!(deliveries > 2 * kills, "{deliveries} deliveries");
 }

@@ -135,7 +135,8 @@ impl Ledger {
     /// That `items` are what was acknowledged, exactly: each once, with the bytes of its latest delivery; of what
     /// was not acknowledged whole deliveries or nothing.
     pub(crate) fn check(&self, items: &[FeedbackItem]) {
-        let mut found: BTreeMap<&str, &FeedbackItem> = items.iter().map(|item| (item.id.as_str(), item)).collect();
+        let mut found: BTreeMap<&str, &FeedbackItem> =
+            items.iter().map(|item| (item.id.as_str(), item)).collect();
         assert_eq!(found.len(), items.len(), "an item is there twice");
         for ids in &self.open {
             let kept = ids.iter().filter(|id| found.contains_key(id.as_str())).count();

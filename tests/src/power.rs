@@ -68,7 +68,13 @@ fn acknowledge(log: &mut File, name: &str, nth: usize) {
 }
 
 /// Lives with everything in them: files that are made, deliveries, groupings, a stop, a kill, a recovery.
-fn record(library: &Path, folder: &Path, lives: usize, deliveries: usize, mut senders: Vec<Sender>) -> Recording {
+fn record(
+    library: &Path,
+    folder: &Path,
+    lives: usize,
+    deliveries: usize,
+    mut senders: Vec<Sender>,
+) -> Recording {
     let (desk, log) = (Desk::new(), folder.join("log"));
     File::create(&log).unwrap();
     let command = |args: &[&str]| {
@@ -163,7 +169,9 @@ fn look(folder: &Path, acknowledged: &Acknowledged, recording: &Recording) {
             inbox.remove(seq).await.unwrap();
         }
         let query = Query { blobs: true, ..Query::all::<FeedbackItem>() };
-        acknowledged.ledger(&recording.sent).check(&soulcaster.store().read_all(&project(), &query).await.unwrap());
+        acknowledged
+            .ledger(&recording.sent)
+            .check(&soulcaster.store().read_all(&project(), &query).await.unwrap());
         if acknowledged.key {
             soulcaster.authenticate(&recording.key).await.unwrap();
         }
@@ -172,6 +180,12 @@ fn look(folder: &Path, acknowledged: &Acknowledged, recording: &Recording) {
         assert!(faults.is_empty(), "{faults:?}");
     });
     assert_eq!((inbox.check().unwrap(), store.check().unwrap()), (vec![], vec![]));
+    let jobs = folder.join("s.jobs.db");
+    if jobs.exists() {
+        let jobs = rusqlite::Connection::open(jobs).unwrap();
+        let whole: String = jobs.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+        assert_eq!(whole, "ok");
+    }
 }
 
 /// Lets the server go on from what the cut has left.
@@ -270,7 +284,8 @@ fn a_power_cut_while_the_log_is_folded_into_the_file_loses_and_damages_nothing()
     let told: Vec<usize> = (0..records.len()).filter(|at| records[*at].kind == b'A').collect();
     // Syncs of a database: its log has reached the size at which it is folded in, or the server stops.
     let late = told[told.len() / 3]..records.len();
-    let is_sync = |at: &usize| records[*at].kind == b'S' && ["s.db", "s.inbox.db"].contains(&records[*at].name);
+    let is_sync =
+        |at: &usize| records[*at].kind == b'S' && ["s.db", "s.inbox.db"].contains(&records[*at].name);
     let folded: Vec<usize> = late.filter(is_sync).collect();
     assert!(folded.len() > 2, "only at the end: {folded:?}");
     let mut random = Random::new(0xf01d);

@@ -43,7 +43,15 @@ impl Sender {
     pub(crate) fn new(name: impl Into<String>, seed: u64) -> Self {
         // Few texts and many reports: grouping them is not what is tested.
         let texts = reports(96).into_iter().map(|report| report.title).collect();
-        Self { name: name.into(), random: Random::new(seed), texts, number: 0, known: Vec::new(), padding: PADDING, is_single: false }
+        Self {
+            name: name.into(),
+            random: Random::new(seed),
+            texts,
+            number: 0,
+            known: Vec::new(),
+            padding: PADDING,
+            is_single: false,
+        }
     }
 
     /// Sends single reports alone, each padded with so many bytes.
@@ -91,12 +99,17 @@ impl Sender {
 
     fn single(&mut self, id: String, is_first: bool) -> Sent {
         let body = json!({"text": self.text(), "id": id, "metadata": {"number": self.number, "padding": self.padding(), "by": self.name}});
-        Sent { single: Some(id.clone()), is_first, ..self.sent("/ingest/manual", &body, vec![item("manual", &id)]) }
+        Sent {
+            single: Some(id.clone()),
+            is_first,
+            ..self.sent("/ingest/manual", &body, vec![item("manual", &id)])
+        }
     }
 
     fn list(&mut self) -> Sent {
         let ids: Vec<String> = self.ids();
-        let entry = |id: &String| json!({"id": id, "title": self.random.of(&self.texts), "number": self.number});
+        let entry =
+            |id: &String| json!({"id": id, "title": self.random.of(&self.texts), "number": self.number});
         let mut list: Vec<Value> = ids.iter().map(entry).collect();
         list[0]["padding"] = self.padding().into();
         let items = ids.iter().map(|id| item("generic", id)).collect();

@@ -201,7 +201,10 @@ mod tests {
         let waits = overtaken_by(&store, rivals).run_job(job.clone(), now).await.unwrap();
         assert_eq!((&waits, soulcaster.open_jobs(&project).await.unwrap()), (&job, vec![job.clone()]));
         let done = soulcaster.run_job(job, now).await.unwrap();
-        assert_eq!((done.status, soulcaster.open_jobs(&project).await.unwrap()), (JobStatus::Succeeded, vec![]));
+        assert_eq!(
+            (done.status, soulcaster.open_jobs(&project).await.unwrap()),
+            (JobStatus::Succeeded, vec![])
+        );
         assert!(soulcaster.is_grouped(&project).await.unwrap());
         // The same thing reported again is nothing to place, but something to count.
         let again = Inbound { body: "it is worse now".into(), ..report(0) }.external_id("a");

@@ -187,7 +187,8 @@ impl Inbox {
         let sql = "SELECT project, sum(iif(json_valid(json), json_array_length(json, '$.reports'), 0)) \
                    FROM arrivals GROUP BY project";
         let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, Option<i64>>(1)?.unwrap_or(0)));
-        let counts: Vec<(String, i64)> = self.read(|reader| reader.prepare(sql)?.query_map([], read)?.collect())?;
+        let counts: Vec<(String, i64)> =
+            self.read(|reader| reader.prepare(sql)?.query_map([], read)?.collect())?;
         counts.into_iter().map(|(project, count)| Ok((ProjectId::restore(project)?, uint(count)))).collect()
     }
 
@@ -212,7 +213,8 @@ impl Inbox {
     /// # Errors
     /// `Unavailable` when the file cannot be read.
     pub fn aside(&self) -> Result<usize> {
-        let count: i64 = self.read(|reader| reader.query_row("SELECT count(*) FROM aside", [], |row| row.get(0)))?;
+        let count: i64 =
+            self.read(|reader| reader.query_row("SELECT count(*) FROM aside", [], |row| row.get(0)))?;
         Ok(usize::try_from(count).unwrap_or(0))
     }
 

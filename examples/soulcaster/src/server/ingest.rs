@@ -231,7 +231,8 @@ async fn keep(app: Arc<App>, arrival: Arrival) -> Answer<()> {
         }
         Ok(())
     });
-    let stopped = |_| Error::new(ErrorKind::Unavailable, "ingest", "the server stops; the outcome is unknown");
+    let stopped =
+        |_| Error::new(ErrorKind::Unavailable, "ingest", "the server stops; the outcome is unknown");
     Ok(kept.await.map_err(stopped)??)
 }
 
