@@ -60,7 +60,7 @@ impl Soulcaster {
                 job.stats = Some(stats(&report));
                 Ok(())
             }
-            Err(error) if is_busy(&error) && job.id.is_empty() => {
+            Err(error) if is_busy(&error) => {
                 job.status = JobStatus::Pending;
                 (job.started_at, job.finished_at) = (None, None);
                 Ok(())
