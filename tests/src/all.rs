@@ -20,6 +20,7 @@ mod power;
 mod pull;
 mod random;
 mod regress;
+mod replay;
 mod reports;
 mod sender;
 mod serve;
