@@ -118,7 +118,7 @@ async fn answers(checked: &mut Checked) {
     checked.look(std::slice::from_ref(&grouped.diff));
     checked.look(&grouped.diff.moves);
     checked.look(grouped.calibration.as_slice());
-    let all = ClusterQuery { singles: true, limit: 1, after: None };
+    let all = ClusterQuery { singles: true, limit: 1, ..ClusterQuery::default() };
     let page = soulcaster.clusters(&shop, &all).await.unwrap();
     assert!(page.next.is_some());
     checked.look(&[all.clone(), ClusterQuery::default()]);

@@ -54,7 +54,7 @@ fn no_secret_is_told_twice() {
     let hook = client.post("/sources", &json!({"vendor": "github", "secret": HOOK})).is(201);
     let shared =
         client.post("/sources", &json!({"vendor": "datadog", "proof": header, "secret": HEADER})).is(201);
-    let pulled = client.post("/sources", &json!({"vendor": "github", "proof": {"kind": "pull"}, "secret": PULLED, "enabled": false, "settings": {"repository": "a/b"}}));
+    let pulled = client.post("/sources", &json!({"vendor": "github", "proof": {"kind": "pull"}, "secret": PULLED, "enabled": false, "settings": {"repositories": ["a/b"]}}));
     for reply in [&hook, &shared, &pulled] {
         witness.note(reply);
     }
