@@ -9,13 +9,13 @@ use jsonschema::Validator;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use soulcaster_core::flow::{
-    ClusterQuery, Credential, Finding, ImportReport, ItemQuery, Named, NewSource, NewUser, OverviewOptions,
-    PlacedItem, QuotaState,
+    ClusterQuery, ClusterSort, Credential, Finding, ImportReport, ItemQuery, Named, NewSource, NewUser,
+    OverviewOptions, PlacedItem, QuotaState,
 };
 use soulcaster_core::model::*;
 use soulcaster_core::port::{EmbedderId, Ignored, Rejected};
 use soulcaster_core::{
-    ClusterId, ConstraintId, ErrorKind, EventId, FeedbackId, ProjectId, Secret, Soulcaster,
+    ClusterId, ConstraintId, Error, ErrorKind, EventId, FeedbackId, ProjectId, Secret, Soulcaster,
 };
 use utoipa::ToSchema;
 
@@ -122,6 +122,27 @@ async fn answers(checked: &mut Checked) {
     let page = soulcaster.clusters(&shop, &all).await.unwrap();
     assert!(page.next.is_some());
     checked.look(&[all.clone(), ClusterQuery::default()]);
+    checked.look(&[ClusterSort::Size, ClusterSort::LastSeen, ClusterSort::Created]);
+    let job = ClusterJob {
+        id: "j1".into(),
+        project_id: shop.clone(),
+        full: true,
+        status: JobStatus::Pending,
+        created_at: NOW,
+        started_at: None,
+        finished_at: None,
+        error: None,
+        stats: None,
+    };
+    let done = soulcaster.run_job(job.clone(), || NOW).await.unwrap();
+    checked.look(done.stats.as_slice());
+    checked.look(&[job, done]);
+    checked.look(&[JobStatus::Pending, JobStatus::Running, JobStatus::Succeeded, JobStatus::Failed]);
+    let mut pulled = PullState::new("s1");
+    checked.look(std::slice::from_ref(&pulled));
+    pulled.fail(&Error::new(ErrorKind::RateLimited, "x", "slow down"), NOW);
+    checked.look(pulled.last_failure.as_slice());
+    checked.look(&[pulled]);
     checked.look(&page.clusters);
     checked.look(&[page]);
     let all = soulcaster.clusters(&shop, &ClusterQuery { limit: 0, ..all }).await.unwrap().clusters;

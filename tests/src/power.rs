@@ -180,6 +180,12 @@ fn look(folder: &Path, acknowledged: &Acknowledged, recording: &Recording) {
         assert!(faults.is_empty(), "{faults:?}");
     });
     assert_eq!((inbox.check().unwrap(), store.check().unwrap()), (vec![], vec![]));
+    let jobs = folder.join("s.jobs.db");
+    if jobs.exists() {
+        let jobs = rusqlite::Connection::open(jobs).unwrap();
+        let whole: String = jobs.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+        assert_eq!(whole, "ok");
+    }
 }
 
 /// Lets the server go on from what the cut has left.

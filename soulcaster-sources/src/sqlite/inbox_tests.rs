@@ -93,9 +93,25 @@ async fn a_delivery_that_cannot_be_read_is_told_and_can_be_put_aside() {
     other.execute("UPDATE arrivals SET raw = x'' WHERE seq = ?", [bad as i64]).unwrap();
     let found = inbox.oldest(10, usize::MAX).unwrap();
     assert_eq!(found[0].1.as_ref().unwrap_err().message(), "a delivery that waits has no readable bytes");
+    let told = format!("delivery {bad}: a delivery that waits has no readable bytes");
+    assert_eq!(inbox.check().unwrap(), [told]);
     inbox.set_aside(bad, "no readable bytes").await.unwrap();
     assert_eq!((inbox.waiting(), inbox.aside().unwrap()), (1, 1));
-    assert_eq!(all(&inbox), [arrival(1, &[None])]);
+    assert_eq!((all(&inbox), inbox.check().unwrap()), (vec![arrival(1, &[None])], vec![]));
+    other.execute("UPDATE arrivals SET json = 'x'", []).unwrap();
+    assert_eq!(inbox.waiting_reports().unwrap().into_values().sum::<u64>(), 0, "and is no obstacle");
+}
+
+#[tokio::test]
+async fn waiting_reports_are_counted_by_project() {
+    let (_folder, path) = folder();
+    let inbox = Inbox::open(&path, 10).unwrap();
+    assert!(inbox.waiting_reports().unwrap().is_empty());
+    for n in 0..3 {
+        inbox.put(&arrival(n, &[Some(b"raw"), None])).await.unwrap();
+    }
+    let counts = [("p0", 4), ("p1", 2)].map(|(project, n)| (ProjectId::new(project).unwrap(), n));
+    assert_eq!(inbox.waiting_reports().unwrap(), counts.into());
 }
 
 #[tokio::test]

@@ -7,11 +7,13 @@ use console::style;
 use serde::Serialize;
 use soulcaster_core::flow::{ClusterQuery, Finding, ItemQuery};
 use soulcaster_core::{Error, ProjectId, Result, Soulcaster};
+use soulcaster_sources::Inbox;
 use soulcaster_sources::file::unpacked;
 
 use crate::output::Output;
+use crate::server::beside;
 use crate::session::{Outcome, Session};
-use crate::text::{count, plain};
+use crate::text::{count, number, plain};
 
 pub(super) async fn export(session: &Session, out: Option<&Path>) -> Result<Outcome> {
     let soulcaster = session.look()?;
@@ -54,6 +56,39 @@ struct Checked {
     findings: Vec<Finding>,
 }
 
+/// What `doctor` found out about the deliveries that a server has acknowledged and not taken in yet.
+#[derive(Serialize)]
+struct Waiting {
+    waiting: usize,
+    /// Those that could not be taken in.
+    set_aside: usize,
+    /// Faults of their file.
+    faults: Vec<String>,
+}
+
+impl Waiting {
+    /// `None` when no server has run on `db`.
+    fn beside(db: &Path) -> Result<Option<Self>> {
+        let path = beside(db, "inbox");
+        if !path.exists() {
+            return Ok(None);
+        }
+        let inbox = Inbox::open(path, usize::MAX)?;
+        Ok(Some(Self { waiting: inbox.waiting(), set_aside: inbox.aside()?, faults: inbox.check()? }))
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        let note = |n: usize, what: &str| {
+            (n > 0).then(|| Finding { fault: false, message: format!("{} {what}", number(n)) })
+        };
+        let waiting = "deliveries wait to be taken in; `soulcaster serve` does that";
+        let aside = "deliveries could not be taken in and are set aside; the server's log says why";
+        let faults =
+            self.faults.iter().map(|fault| Finding { fault: true, message: format!("inbox: {fault}") });
+        faults.chain(note(self.waiting, waiting)).chain(note(self.set_aside, aside)).collect()
+    }
+}
+
 /// What `doctor` found out.
 #[derive(Serialize)]
 struct Health {
@@ -63,6 +98,7 @@ struct Health {
     bytes: u64,
     /// Faults of the file.
     faults: Vec<String>,
+    inbox: Option<Waiting>,
     projects: Vec<Checked>,
 }
 
@@ -72,6 +108,7 @@ pub(super) async fn doctor(session: &Session) -> Result<Outcome> {
     let store = std::sync::Arc::new(session.store()?);
     let _progress = session.progress("checking the file");
     let faults = store.check()?;
+    let inbox = Waiting::beside(&path)?;
     let soulcaster = Soulcaster::builder(store).build()?;
     let mut projects = Vec::new();
     if faults.is_empty() {
@@ -94,10 +131,12 @@ pub(super) async fn doctor(session: &Session) -> Result<Outcome> {
         database: path.display().to_string(),
         bytes,
         faults,
+        inbox,
         projects,
     };
     session.answer(&health, diagnosis)?;
     let is_well = health.faults.is_empty()
+        && health.inbox.as_ref().is_none_or(|inbox| inbox.faults.is_empty())
         && health.projects.iter().flat_map(|p| &p.findings).all(|finding| !finding.fault);
     Ok(if is_well { Outcome::Done } else { Outcome::Faults })
 }
@@ -107,8 +146,12 @@ fn diagnosis(health: &Health) -> String {
     let mut out = format!("soulcaster {}, embedder {}\n", health.version, health.embedder);
     out += &plain(&format!("database {} ({:.1} MB)", health.database, health.bytes as f64 / 1e6));
     out.push('\n');
+    let inbox = health.inbox.as_ref().map(Waiting::findings).unwrap_or_default();
     for fault in &health.faults {
         out += &format!("  {} {}\n", mark(true), plain(fault));
+    }
+    for finding in &inbox {
+        out += &format!("  {} {}\n", mark(finding.fault), plain(&finding.message));
     }
     for checked in &health.projects {
         out += &format!(
@@ -123,7 +166,7 @@ fn diagnosis(health: &Health) -> String {
     }
     if !health.faults.is_empty() {
         out += "the file is damaged; export what can be read, or go back to a copy\n";
-    } else if health.projects.iter().all(|checked| checked.findings.is_empty()) {
+    } else if inbox.is_empty() && health.projects.iter().all(|checked| checked.findings.is_empty()) {
         out += &format!("{}\n", style("all is well").green());
     }
     out

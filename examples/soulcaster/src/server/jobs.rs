@@ -114,10 +114,8 @@ impl Jobs {
     /// Asks for a project to be grouped soon. Whoever asks again before it begins asks for the same job.
     pub(crate) async fn request(&self, app: &App, project: &ProjectId) {
         let rest = self.state().took.get(project).map_or(Duration::ZERO, |took| *took * REST);
-        if let Err(error) = self.start(app, project, false, self.debounce.max(rest)).await {
-            // The next sweep asks again.
-            tracing::error!(error = error.message(), "a grouping job cannot be queued");
-        }
+        // If it cannot be queued, the next sweep asks again.
+        let _ = self.start(app, project, false, self.debounce.max(rest)).await;
     }
 
     /// Queues a job that begins after `delay`, or gives the one that waits already.
@@ -155,10 +153,21 @@ impl Jobs {
             Err(error) => Err(error),
         };
         if let Err(error) = queued {
-            self.state().remove(project, &job.id);
+            self.give_up(app, job, &error).await;
             return Err(error);
         }
         Ok(job)
+    }
+
+    /// A job that cannot be queued does not wait; the next sweep asks for its project again.
+    async fn give_up(&self, app: &App, mut job: ClusterJob, error: &Error) {
+        self.state().remove(&job.project_id, &job.id);
+        tracing::error!(job = job.id, error = error.message(), "a grouping job cannot be queued");
+        job.status = JobStatus::Failed;
+        job.error = Some(error.message().to_owned());
+        job.finished_at = Some(app.now());
+        // Where even this cannot be written, the job is resumed at the next start.
+        let _ = app.soulcaster.note_job(&job).await;
     }
 
     /// Queues the jobs that have not ended, such as those of a server that was killed.
@@ -310,8 +319,6 @@ async fn group(app: &App, task: Task) {
 async fn again(app: &App, job: &ClusterJob, delay: Duration) {
     app.jobs.state().add(job);
     if let Err(error) = app.jobs.push(job, delay).await {
-        app.jobs.state().remove(&job.project_id, &job.id);
-        // The next sweep asks for the project again.
-        tracing::error!(error = error.message(), "a grouping job cannot be queued again");
+        app.jobs.give_up(app, job.clone(), &error).await;
     }
 }
