@@ -54,7 +54,9 @@ fn no_secret_is_told_twice() {
     let hook = client.post("/sources", &json!({"vendor": "github", "secret": HOOK})).is(201);
     let shared =
         client.post("/sources", &json!({"vendor": "datadog", "proof": header, "secret": HEADER})).is(201);
-    let pulled = client.post("/sources", &json!({"vendor": "github", "proof": {"kind": "pull"}, "secret": PULLED, "enabled": false, "settings": {"repository": "a/b"}}));
+    let poller = json!({"vendor": "github", "proof": {"kind": "pull"}, "secret": PULLED, "enabled": false,
+                        "settings": {"repositories": ["octocat/hello-world"]}});
+    let pulled = client.post("/sources", &poller).is(201);
     for reply in [&hook, &shared, &pulled] {
         witness.note(reply);
     }
