@@ -46,7 +46,8 @@ fn no_job_fails_because_another_process_groups() {
                 let ask = |nth: usize| {
                     asked.fetch_add(1, Ordering::Relaxed);
                     deliver(vec![format!("the export number {number} of {nth} is empty")]);
-                    let job = client.post("/cluster-jobs", &json!({"full": nth % 4 == number})).is(202).json();
+                    let job =
+                        client.post("/cluster-jobs", &json!({"full": nth % 4 == number})).is(202).json();
                     std::thread::sleep(Duration::from_millis(30));
                     job["id"].as_str().unwrap().to_owned()
                 };
