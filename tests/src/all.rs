@@ -26,6 +26,7 @@ mod sender;
 mod serve;
 #[allow(dead_code)] // shared with `hostile`
 mod server;
+mod sign;
 mod signing;
 mod tenancy;
 #[allow(dead_code)]
