@@ -109,7 +109,8 @@ struct Reply {
 #[derive(Deserialize)]
 struct Row {
     index: usize,
-    embedding: Vec<f32>,
+    /// Read wide, so that what does not fit is told by [`Embedding::new`].
+    embedding: Vec<f64>,
 }
 
 impl OpenAiEmbedder {
@@ -193,7 +194,8 @@ impl OpenAiEmbedder {
                     format!("sends vectors of {got} components, not {expected}; give the model's dimensions");
                 return Err(unexpected(format!("{what}, or shorten them if it can")));
             }
-            let vector = Embedding::new(embedding)
+            #[allow(clippy::cast_possible_truncation)] // too large becomes infinite, which is refused
+            let vector = Embedding::new(embedding.into_iter().map(|x| x as f32).collect())
                 .map_err(|e| unexpected(format!("sends a vector that is none: {}", e.message())))?;
             match vectors.get_mut(index) {
                 Some(place @ None) => *place = Some(vector),

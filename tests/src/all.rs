@@ -20,11 +20,13 @@ mod power;
 mod pull;
 mod random;
 mod regress;
+mod replay;
 mod reports;
 mod sender;
 mod serve;
 #[allow(dead_code)] // shared with `hostile`
 mod server;
+mod sign;
 mod signing;
 mod tenancy;
 #[allow(dead_code)]

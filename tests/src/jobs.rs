@@ -1,7 +1,7 @@
 //! Grouping jobs of the server, beside other processes that group.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ fn no_job_fails_because_another_process_groups() {
     };
     deliver(reports(400).into_iter().map(|report| report.title).collect());
     client.settled();
-    let (asked, rivals) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let (asked, rivals, settled) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
     let asked_for: BTreeSet<String> = std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
@@ -40,15 +40,6 @@ fn no_job_fails_because_another_process_groups() {
                 }
             });
         }
-        // Not even for a while.
-        scope.spawn(|| {
-            while asked.load(Ordering::Relaxed) < 4 * JOBS {
-                let jobs = client.get("/cluster-jobs?limit=1000").is(200).json();
-                let failed = jobs.as_array().unwrap().iter().find(|job| job["status"] == "failed");
-                assert!(failed.is_none(), "{failed:#?}");
-                std::thread::sleep(Duration::from_millis(20));
-            }
-        });
         let clients = (0..4).map(|number| {
             let (asked, client, deliver) = (&asked, &client, &deliver);
             scope.spawn(move || {
@@ -64,9 +55,21 @@ fn no_job_fails_because_another_process_groups() {
             })
         });
         let clients: Vec<_> = clients.collect();
-        clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
+        // Not even for a while.
+        let watch = scope.spawn(|| {
+            while !settled.load(Ordering::Relaxed) {
+                let jobs = client.get("/cluster-jobs?limit=1000").is(200).json();
+                let failed = jobs.as_array().unwrap().iter().find(|job| job["status"] == "failed");
+                assert!(failed.is_none(), "{failed:#?}");
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        });
+        let asked_for = clients.into_iter().flat_map(|client| client.join().unwrap()).collect();
+        client.settled();
+        settled.store(true, Ordering::Relaxed);
+        watch.join().unwrap();
+        asked_for
     });
-    client.settled();
     let jobs = client.get("/cluster-jobs?limit=1000").is(200).json();
     let jobs = jobs.as_array().unwrap();
     let others: Vec<&Value> = jobs.iter().filter(|job| job["status"] != "succeeded").collect();

@@ -25,4 +25,11 @@ impl Random {
     pub(crate) fn of<'a, T>(&mut self, several: &'a [T]) -> &'a T {
         &several[self.below(several.len())]
     }
+
+    /// Puts `several` in another order (Fisher and Yates).
+    pub(crate) fn shuffle<T>(&mut self, several: &mut [T]) {
+        for at in (1..several.len()).rev() {
+            several.swap(at, self.below(at + 1));
+        }
+    }
 }
