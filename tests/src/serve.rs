@@ -41,24 +41,25 @@ fn a_manual_report_and_a_signed_delivery_are_grouped() {
     assert!(code == Some(0) && took.as_secs() < 10, "{code:?} {took:?}");
 }
 
-/// Answers every request with one open issue, for as long as somebody asks.
+/// Answers for a repository with one open issue, for as long as somebody asks.
 fn tracker() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = BufReader::new(stream.unwrap());
-            let mut line = String::new();
+            let (mut request, mut line) = (String::new(), String::new());
+            let _ = stream.read_line(&mut request);
             while stream.read_line(&mut line).unwrap_or(0) > 2 {
                 line.clear();
             }
-            let body = json!([{
+            let issues = json!([{
                 "id": 7, "number": 1, "title": "Crash when the list is empty", "body": "It crashes.", "state": "open",
                 "html_url": "https://github.com/octo/hello/issues/1", "user": {"login": "mona"}, "labels": [],
                 "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-02T00:00:00Z",
                 "repository_url": "https://api.github.com/repos/octo/hello",
-            }])
-            .to_string();
+            }]);
+            let body = if request.contains("/issues") { issues } else { json!({"id": 9}) }.to_string();
             let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close";
             let answer = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
             // Whoever went away needs no answer.
@@ -71,7 +72,7 @@ fn tracker() -> String {
 #[test]
 fn a_source_that_is_added_is_pulled_and_its_items_are_grouped() {
     let desk = Desk::new();
-    let server = Server::start(&desk, &["--group-after", "0"]);
+    let server = Server::start(&desk, &["--group-after", "0", "--allow-private-network"]);
     let client = Client::with_key(&server, &key(&desk, "default", Scope::Admin, 1));
     let connection = json!({"base_url": tracker(), "allow_private_network": true});
     let settings = json!({"repositories": ["octo/hello"], "connection": connection});

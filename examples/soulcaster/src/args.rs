@@ -380,6 +380,10 @@ pub(crate) struct Serve {
     /// Seconds from one round of pulling a source to the next
     #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(60..=604_800))]
     pub(crate) pull_every: u32,
+    /// Let projects pull from addresses of the private network, which the server can reach and they cannot; sources that
+    /// `soulcaster sources add` made may do so anyway
+    #[arg(long)]
+    pub(crate) allow_private_network: bool,
     /// Items that a user may have over all projects [default: no limit]
     #[arg(long, value_name = "N")]
     pub(crate) max_items: Option<u64>,

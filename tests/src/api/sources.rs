@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use soulcaster_core::ProjectId;
 use soulcaster_core::model::Scope;
 use soulcaster_core::port::{Expect, Write};
@@ -77,6 +77,29 @@ fn a_source_that_cannot_work_is_refused() {
     let reader = shop.with_scope(Scope::Read, 2);
     problem(reader.post("/sources", &json!({"vendor": "splunk"})), 403, "forbidden");
     reader.get("/sources").is(200);
+}
+
+#[test]
+fn no_key_of_a_project_has_the_server_call_its_private_network() {
+    let shop = Shop::open(&[]);
+    let poller = |connection: Value| {
+        json!({"vendor": "github", "proof": {"kind": "pull"}, "enabled": false,
+               "settings": {"repositories": ["octo/hello"], "connection": connection}})
+    };
+    let inside = json!({"base_url": "http://169.254.169.254", "allow_private_network": true});
+    for allow in [json!(true), json!("true"), json!(1)] {
+        let mut connection = inside.clone();
+        connection["allow_private_network"] = allow;
+        problem(shop.client.post("/sources", &poller(connection)), 403, "forbidden");
+    }
+    let made = shop.client.post("/sources", &poller(json!({"allow_private_network": false}))).is(201).json();
+    let path = format!("/sources/{}", text(&made["id"]));
+    let settings = |connection: &Value| json!({"settings": poller(connection.clone())["settings"]});
+    problem(shop.patch(&path, &settings(&inside)), 403, "forbidden");
+    let changed = shop.patch(&path, &settings(&json!({"overlap_seconds": 900}))).is(200).json();
+    assert_eq!(changed["settings"]["connection"]["overlap_seconds"], 900);
+    let allowed = Shop::open(&["--allow-private-network"]);
+    allowed.client.post("/sources", &poller(inside)).is(201);
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn pour(victim: &Victim, head: &str, piece: &[u8]) -> (Option<u16>, u64) {
 
 #[test]
 fn a_body_of_100_mb_is_refused_unread() {
-    let victim = Victim::start();
+    let victim = Victim::start().used();
     let head = "POST /ingest/manual HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
     let mut chunk = b"10000\r\n".to_vec();
     chunk.extend(vec![b' '; 0x10000]);
@@ -83,7 +83,7 @@ fn gzip(plain: &[u8]) -> Vec<u8> {
 
 #[test]
 fn bodies_that_cannot_be_are_refused_at_once() {
-    let victim = Victim::start();
+    let victim = Victim::start().used();
     let open = json!({"vendor": "github", "proof": {"kind": "unsigned"}});
     let hook =
         victim.client.post("/sources", &open).is(201).json()["deliver_to"].as_str().unwrap().to_owned();

@@ -5,7 +5,7 @@ use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 use crate::wire::Wire;
-use crate::{LIMIT, Victim};
+use crate::{LIMIT, Victim, taken_in};
 
 const HEAD: &str = "POST /cluster-jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
 
@@ -83,11 +83,7 @@ fn a_body_shorter_than_it_says_is_not_taken() {
     let answer = wire.answer();
     assert!(answer.is_none_or(|reply| reply.status == 400), "a body without its last chunk was taken");
     victim.is_well();
-    let begun = Instant::now();
-    while victim.client.get("/stats").is(200).json()["waiting"] != 0 {
-        assert!(begun.elapsed() < Duration::from_secs(20), "nothing is taken in");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    taken_in(&victim.client);
     let kept = victim.client.get("/feedback?limit=1000").is(200);
     let kept = String::from_utf8(kept.body).unwrap();
     assert!(kept.contains("are you well?") && !kept.contains("but for the length"), "half a body was kept");
@@ -95,7 +91,7 @@ fn a_body_shorter_than_it_says_is_not_taken() {
 
 #[test]
 fn headers_without_end_are_refused() {
-    let victim = Victim::start();
+    let victim = Victim::start().used();
     let line = |length: usize| format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(length));
     let with = |headers: String| format!("GET /healthz HTTP/1.1\r\nHost: x\r\n{headers}\r\n");
     let requests = [
@@ -127,7 +123,7 @@ fn headers_without_end_are_refused() {
 
 #[test]
 fn who_does_not_read_is_left_alone_in_the_end() {
-    let victim = Victim::start();
+    let victim = Victim::start().used();
     let before = victim.memory();
     let mut wires: Vec<Wire> = (0..20)
         .map(|_| {

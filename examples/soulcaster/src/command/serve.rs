@@ -21,6 +21,7 @@ pub(super) fn serve(session: &Session, args: &Serve) -> Result<Outcome> {
         connections: args.connections as usize,
         debounce: Duration::from_secs(args.group_after.into()),
         pull_interval: Duration::from_secs(args.pull_every.into()),
+        private_network: args.allow_private_network,
         limits: Limits { items_per_user: args.max_items, fixes_per_user: args.max_fixes },
     };
     server::serve(&session.path()?, settings)?;

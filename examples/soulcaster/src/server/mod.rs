@@ -76,6 +76,8 @@ pub(crate) struct Settings {
     pub(crate) debounce: Duration,
     /// From the end of one round of pulling a source to the next.
     pub(crate) pull_interval: Duration,
+    /// Whether whoever has a key to a project may have the private network called.
+    pub(crate) private_network: bool,
     /// What a user may have.
     pub(crate) limits: Limits,
 }

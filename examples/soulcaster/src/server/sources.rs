@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use super::App;
 use super::extract::{Json, Path};
 use super::key::{Admin, Key, Read};
-use super::problem::{Answer, Problems};
+use super::problem::{Answer, Fault, Problems};
 use crate::secret;
 
 /// A source, and where to deliver.
@@ -103,6 +103,17 @@ fn yes() -> bool {
     true
 }
 
+/// Refuses settings that would have the server call what only it can reach.
+fn check_reach(app: &App, settings: &Map<String, Value>) -> Answer<()> {
+    let private = settings.get("connection").and_then(|connection| connection.get("allow_private_network"));
+    if app.settings.private_network || private.is_none_or(|allow| *allow == Value::Bool(false)) {
+        return Ok(());
+    }
+    let detail = "allow_private_network is not for keys of a project; add the source with `soulcaster sources add`, \
+                  or start the server with --allow-private-network";
+    Err(Fault::new(StatusCode::FORBIDDEN, "forbidden", detail))
+}
+
 /// Adds a source. A secret that is made for it is in the answer, and never again in another.
 #[utoipa::path(post, path = "/sources", tag = "sources", request_body = Add,
     responses((status = 201, description = "The source, and the secret that was made", body = SourceMade), Problems))]
@@ -118,6 +129,7 @@ pub(crate) async fn add(
     };
     let secret = secret.map(Secret::new);
     vendor::check(&vendor, &proof, &settings, secret.as_ref())?;
+    check_reach(&app, &settings)?;
     let new = NewSource { vendor, proof, secret, enabled, settings };
     let random = secret::random()?;
     let (source, secret) = app.soulcaster.add_source(&key.project, new, &random, app.now()).await?;
@@ -148,8 +160,12 @@ pub(crate) async fn change(
 ) -> Answer<Json<Source>> {
     let known = app.soulcaster.source(&key.project, &id).await?;
     if let Some(settings) = &change.settings {
-        // How it proves itself stays.
-        vendor::check(&known.vendor, &Proof::Unsigned, settings, None)?;
+        // How it proves itself stays, and so does its secret.
+        match known.proof {
+            Proof::Pull => vendor::check(&known.vendor, &Proof::Pull, settings, Some(&Secret::new("kept")))?,
+            _ => vendor::check(&known.vendor, &Proof::Unsigned, settings, None)?,
+        }
+        check_reach(&app, settings)?;
     }
     let change = SourceChange { enabled: change.enabled, settings: change.settings };
     let source = app.soulcaster.change_source(&key.project, &id, change, app.now()).await?;
