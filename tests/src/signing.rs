@@ -95,7 +95,11 @@ pub(crate) fn headers(vendor: &str, proof: &Proof, body: &[u8]) -> Vec<(&'static
             let key = STANDARD.decode(&secret["whsec_".len()..]).expect("it is Base64");
             let signature = STANDARD.encode(hmac(&key, &[b"msg_1.", stamp.as_bytes(), b".", body]));
             let signature = format!("v1,{signature}");
-            vec![("webhook-id", "msg_1".into()), ("webhook-timestamp", stamp), ("webhook-signature", signature)]
+            vec![
+                ("webhook-id", "msg_1".into()),
+                ("webhook-timestamp", stamp),
+                ("webhook-signature", signature),
+            ]
         }
         (_, "zendesk") => {
             let stamp = moment().to_rfc3339_opts(SecondsFormat::Secs, true);
