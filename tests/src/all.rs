@@ -26,7 +26,6 @@ mod sender;
 mod serve;
 #[allow(dead_code)] // shared with `hostile`
 mod server;
-mod sign;
 mod signing;
 mod tenancy;
 #[allow(dead_code)]

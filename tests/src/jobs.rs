@@ -30,13 +30,14 @@ fn no_job_fails_because_another_process_groups() {
     };
     deliver(reports(400).into_iter().map(|report| report.title).collect());
     client.settled();
-    let (asked, rivals, settled) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
+    let (asked, settled) = (AtomicUsize::new(0), AtomicBool::new(false));
     let asked_for: BTreeSet<String> = std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
-                while asked.load(Ordering::Relaxed) < 4 * JOBS {
+                let mut runs = 0;
+                while runs < 3 || asked.load(Ordering::Relaxed) < 4 * JOBS {
                     desk.run(&["recluster"]).ok();
-                    rivals.fetch_add(1, Ordering::Relaxed);
+                    runs += 1;
                 }
             });
         }
@@ -76,8 +77,7 @@ fn no_job_fails_because_another_process_groups() {
     assert!(others.is_empty(), "{others:#?}");
     let known: BTreeSet<&str> = jobs.iter().map(|job| job["id"].as_str().unwrap()).collect();
     let found = asked_for.iter().filter(|id| known.contains(id.as_str())).count();
-    let rivals = rivals.into_inner();
-    assert!(found > 0 && rivals > 2, "{found} of {} jobs, {rivals} rivals", asked_for.len());
+    assert!(found > 0, "none of {} jobs is in the book", asked_for.len());
     assert_eq!(server.stop().0, Some(0));
     assert!(desk.run(&["doctor"]).ok().out.ends_with("all is well\n"));
 }

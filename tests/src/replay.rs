@@ -16,7 +16,7 @@ use crate::binary::Desk;
 use crate::ledger::hash;
 use crate::random::Random;
 use crate::server::{Client, Server, block_on, engine, key, source};
-use crate::sign::{proof, secret};
+use crate::signing;
 
 const SERVE: [&str; 6] = ["serve", "--listen", "127.0.0.1:0", "--group-after", "0", "--rate=0"];
 const SEEDS: [u64; 6] = [1, 2, 3, 4, 5, 6];
@@ -77,7 +77,7 @@ impl Place {
         let key = key(&desk, "shop", Scope::Admin, 1);
         let sources = (100..).zip(VENDORS).map(|(seed, vendor)| {
             let proof = default_proof(vendor).unwrap();
-            let path = source(&desk, "shop", vendor, proof.clone(), &secret(vendor, &proof), seed);
+            let path = source(&desk, "shop", vendor, proof.clone(), &signing::secret(vendor, &proof), seed);
             (vendor, (proof, path))
         });
         let sources = sources.collect();
@@ -87,9 +87,9 @@ impl Place {
     /// Sends one delivery; whether it was answered.
     fn deliver(&self, url: &str, recorded: &Recorded) -> bool {
         let Recorded { vendor, headers, body, .. } = recorded;
-        let (kind, path) = &self.sources[vendor];
+        let (proof, path) = &self.sources[vendor];
         let mut client = Client::at(url);
-        for (name, value) in headers.iter().cloned().chain(proof(vendor, kind, body)) {
+        for (name, value) in headers.iter().cloned().chain(signing::headers(vendor, proof, body)) {
             client = client.header(name, &value);
         }
         let Ok(reply) = client.send("POST", path, Some(body)) else { return false };
