@@ -24,7 +24,11 @@ pub enum ClusterStatus {
     PrOpened,
     /// The fix failed.
     Failed,
-    /// Done.
+    /// The pull request was merged; nothing has been reported since.
+    Fixed,
+    /// It was fixed or done, and has been reported again.
+    Regressed,
+    /// Done, as a person said.
     Resolved,
 }
 
