@@ -1,6 +1,8 @@
 //! The pure engine: values in, values out; same input, same output, on any number of threads.
 
+pub mod brief;
 pub mod calibrate;
+pub mod clues;
 pub mod community;
 pub mod config;
 pub(crate) mod copies;
@@ -15,15 +17,19 @@ pub mod linkage;
 pub mod neighbours;
 pub mod online;
 pub mod placement;
+pub mod plan;
 pub mod portrait;
 pub(crate) mod product;
 pub(crate) mod prose;
+pub mod pull_request;
 pub mod rank;
+pub mod repository;
 pub(crate) mod roots;
 pub mod rules;
 pub mod schedule;
 pub mod score;
 pub mod template;
+pub mod trace;
 pub(crate) mod words;
 
 pub use config::{Algorithm, GroupConfig, Tuning};

@@ -1,0 +1,87 @@
+//! Working on fixes: claims one, keeps its lease, stops when that is lost.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use chrono::{DateTime, Utc};
+use soulcaster_core::flow::Hands;
+use soulcaster_core::id::digest;
+use soulcaster_core::model::AgentJob;
+use soulcaster_core::{Error, ErrorKind, ProjectId, Result, Soulcaster};
+
+use crate::secret;
+
+/// Between two looks at whether the fix is still wanted, at which its lease is renewed.
+const LOOK: Duration = Duration::from_secs(2);
+
+fn now() -> DateTime<Utc> {
+    SystemTime::now().into()
+}
+
+/// Claims a fix and works on it until it ends, is cancelled, or is given back. Nothing when somebody else works on it.
+pub(crate) async fn work(
+    soulcaster: &Soulcaster,
+    hands: &Hands,
+    project: &ProjectId,
+    id: &str,
+) -> Result<Option<AgentJob>> {
+    let holder = format!("{}-{}", std::process::id(), digest(&[&secret::random()?], 6));
+    let Some(job) = soulcaster.claim_fix(project, id, &holder, now()).await? else { return Ok(None) };
+    let token = job.tokens;
+    let folder = Scratch::make(id)?;
+    let ended = tokio::select! {
+        ended = soulcaster.work_on_fix(job, hands, folder.path(), &now) => ended,
+        lost = keep(soulcaster, project, id, token) => Err(lost),
+    };
+    match ended {
+        Ok(job) => Ok(Some(job)),
+        // The work is dropped, and with it the agent.
+        Err(error) => match soulcaster.end_cancelled_fix(project, id, token, now()).await? {
+            Some(job) => Ok(Some(job)),
+            None => Err(error),
+        },
+    }
+}
+
+/// Renews the lease until it is lost.
+async fn keep(soulcaster: &Soulcaster, project: &ProjectId, id: &str, token: u64) -> Error {
+    let mut failures = 0;
+    loop {
+        tokio::time::sleep(LOOK).await;
+        match soulcaster.renew_fix(project, id, token, now()).await {
+            Ok(()) => failures = 0,
+            // A busy disk is no reason to stop an agent; the lease outlives a few failures.
+            Err(error) if error.kind() == ErrorKind::Unavailable && failures < 10 => failures += 1,
+            Err(error) => return error,
+        }
+    }
+}
+
+/// An empty folder that is gone when this is dropped.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn make(job: &str) -> Result<Self> {
+        let name = format!("soulcaster-{job}-{}", digest(&[&secret::random()?], 8));
+        let path = std::env::temp_dir().join(name);
+        let mut builder = std::fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&path).map_err(|e| {
+            let message = format!("{} cannot be made; TMPDIR names another place", path.display());
+            Error::new(ErrorKind::Unavailable, "fixes.folder", message).with_source(e)
+        })?;
+        Ok(Self(path))
+    }
+
+    fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What cannot be removed lies in the system's folder for such things.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
