@@ -18,12 +18,14 @@ fn now() -> DateTime<Utc> {
     SystemTime::now().into()
 }
 
-/// Claims a fix and works on it until it ends, is cancelled, or is given back. Nothing when somebody else works on it.
+/// Claims a fix and works on it until it ends, is cancelled, or is given back, which happens too when `stop` comes to
+/// pass. Nothing when somebody else works on it.
 pub(crate) async fn work(
     soulcaster: &Soulcaster,
     hands: &Hands,
     project: &ProjectId,
     id: &str,
+    stop: impl Future<Output = ()>,
 ) -> Result<Option<AgentJob>> {
     let holder = format!("{}-{}", std::process::id(), digest(&[&secret::random()?], 6));
     let Some(job) = soulcaster.claim_fix(project, id, &holder, now()).await? else { return Ok(None) };
@@ -32,6 +34,7 @@ pub(crate) async fn work(
     let ended = tokio::select! {
         ended = soulcaster.work_on_fix(job, hands, folder.path(), &now) => ended,
         lost = keep(soulcaster, project, id, token) => Err(lost),
+        () = stop => return soulcaster.release_fix(project, id, token).await,
     };
     match ended {
         Ok(job) => Ok(Some(job)),

@@ -307,6 +307,23 @@ impl Soulcaster {
         Err(Error::conflict("fixes.cancel", format!("fix {id} keeps changing; try again")))
     }
 
+    /// Gives a fix back that its holder has no more time for, such as a server that stops; this was no attempt. Nothing
+    /// when it is not the holder's any more.
+    ///
+    /// # Errors
+    /// `NotFound`, and those of the store.
+    pub async fn release_fix(&self, project: &ProjectId, id: &str, token: u64) -> Result<Option<AgentJob>> {
+        let release = |job: &mut AgentJob| {
+            job.lease = None;
+            job.status = FixStatus::Pending;
+            job.attempts = job.attempts.saturating_sub(1);
+        };
+        match self.advance(project, id, token, release, Vec::new()).await {
+            Err(error) if is_lost(&error) => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
     /// Ends a fix that was cancelled while the lease `token` was held, once the work on it has stopped. Nothing when it
     /// was not cancelled, or is somebody else's now.
     ///
@@ -472,3 +489,6 @@ fn unknown(project: &ProjectId, id: &str) -> Error {
 fn term() -> TimeDelta {
     TimeDelta::seconds(i64::try_from(LEASE.as_secs()).unwrap_or(60))
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::engine::mask;
+use crate::engine::secrets::secrets;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ProjectId;
 use crate::model::fix::{AgentJob, LogLine};
@@ -72,7 +72,12 @@ impl Transcript for JobLog<'_> {
 
 /// The event without secrets in it.
 fn safe(event: AgentEvent) -> AgentEvent {
-    let hide = |text: String| mask::hide_secrets(&text);
+    let hide = |mut text: String| {
+        for found in secrets(&text).into_iter().rev() {
+            text.replace_range(found.range, "***");
+        }
+        text
+    };
     match event {
         AgentEvent::Step { text } => AgentEvent::Step { text: hide(text) },
         AgentEvent::Text { text } => AgentEvent::Text { text: hide(text) },

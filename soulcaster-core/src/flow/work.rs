@@ -9,7 +9,7 @@ use crate::engine::{policy, pull_request};
 use crate::error::{Error, ErrorKind, Result};
 use crate::flow::fix::{Hands, MAX_ATTEMPTS, is_lost};
 use crate::flow::job_log::JobLog;
-use crate::flow::proof::prove;
+use crate::flow::proof::{ProofTask, prove};
 use crate::model::fix::{AgentJob, FixEvidence, FixStatus, FixStep};
 use crate::model::proof::ProofVerdict;
 use crate::port::agent::{AgentEvent, AgentTask, StopReason, Transcript};
@@ -186,16 +186,16 @@ impl Work<'_> {
         let base = self.job.base.clone();
         let checkout = self.checkout("proof", base.as_deref()).await?;
         let commit = self.job.commit.clone().unwrap_or(checkout.commit);
-        let report = prove(
-            self.hands.workshop.as_ref(),
-            &checkout.path,
-            &commit,
+        let task = ProofTask {
+            checkout: &checkout.path,
+            commit: &commit,
             patch,
-            self.job.reproduction.as_deref(),
-            &self.job.settings,
-            &self.log,
-        )
-        .await?;
+            reproduction: self.job.reproduction.as_deref(),
+            command: self.job.settings.test.as_ref(),
+            repetitions: self.job.settings.repetitions,
+            budget: &self.job.settings.budget,
+        };
+        let report = prove(self.hands.workshop.as_ref(), &self.log, &task).await?;
         let verdict = report.verdict.clone();
         let evidence = FixEvidence { job: self.job.id.clone(), patch: patch.to_owned(), proof: Some(report) };
         let with = vec![Write::put(&evidence, Expect::Any)?];
@@ -228,7 +228,7 @@ impl Work<'_> {
             body,
             patch,
         };
-        let refusals = policy::check_publication(&publication);
+        let refusals = policy::check_publication(&publication, &self.job);
         if let Some(first) = refusals.first() {
             let why = format!("the policy refused the pull request: {}, {}", first.rule, first.subject);
             self.advance(|job| job.refusals.clone_from(&refusals), Vec::new()).await?;

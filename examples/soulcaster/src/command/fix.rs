@@ -131,7 +131,7 @@ async fn work(
     let shown = follow(session, soulcaster, id);
     let worked = async {
         loop {
-            if let Some(job) = fixing::work(soulcaster, hands, project, id).await?
+            if let Some(job) = fixing::work(soulcaster, hands, project, id, std::future::pending()).await?
                 && job.status.has_ended()
             {
                 return Ok(job);
