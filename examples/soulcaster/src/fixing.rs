@@ -27,8 +27,8 @@ pub(crate) async fn work(
     id: &str,
     stop: impl Future<Output = ()>,
 ) -> Result<Option<AgentJob>> {
-    let holder = format!("{}-{}", std::process::id(), digest(&[&secret::random()?], 6));
-    let Some(job) = soulcaster.claim_fix(project, id, &holder, now()).await? else { return Ok(None) };
+    let holder = holder()?;
+    let Some(job) = soulcaster.claim_fix(project, id, &holder, &is_gone, now()).await? else { return Ok(None) };
     let token = job.tokens;
     let folder = Scratch::make(id)?;
     let ended = tokio::select! {
@@ -44,6 +44,35 @@ pub(crate) async fn work(
             None => Err(error),
         },
     }
+}
+
+/// A name for whoever works in this process: where it runs, its number and start, and something that is like no other.
+fn holder() -> Result<String> {
+    let pid = std::process::id();
+    let random = digest(&[&secret::random()?], 8);
+    Ok(format!("{}:{pid}:{}:{random}", place().unwrap_or_default(), started(pid).unwrap_or_default()))
+}
+
+/// Whether a holder is known to have died: it was a process of this machine that is not there any more.
+pub(crate) fn is_gone(holder: &str) -> bool {
+    let mut parts = holder.split(':');
+    let (there, pid, start) = (parts.next(), parts.next(), parts.next());
+    let (Some(pid), Some(start)) = (pid.and_then(|pid| pid.parse().ok()), start) else { return false };
+    place().is_some_and(|here| there == Some(&here)) && started(pid).as_deref() != Some(start)
+}
+
+/// Names the run of this machine and the namespace in which its processes are numbered, where the system tells.
+fn place() -> Option<String> {
+    let boot = std::fs::read("/proc/sys/kernel/random/boot_id").ok()?;
+    let namespace = std::fs::read_link("/proc/self/ns/pid").ok()?;
+    Some(digest(&[&boot, namespace.as_os_str().as_encoded_bytes()], 10))
+}
+
+/// When a process began, in the system's own measure.
+fn started(pid: u32) -> Option<String> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name, in brackets, may hold anything; the start is the twentieth field after it.
+    stat.rsplit_once(')')?.1.split_whitespace().nth(19).map(str::to_owned)
 }
 
 /// Renews the lease until it is lost.
@@ -86,5 +115,32 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         // What cannot be removed lies in the system's folder for such things.
         let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_holder_is_gone_when_its_process_is() {
+        let own = holder().unwrap();
+        assert!(!is_gone(&own));
+        if place().is_none() {
+            return;
+        }
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let other = format!("{}:{}:{}:x", place().unwrap(), child.id(), started(child.id()).unwrap());
+        assert!(!is_gone(&other));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(is_gone(&other));
+        // Another process with the same number, another machine, and what nobody wrote.
+        let reused = format!("{}:{}:1:x", place().unwrap(), std::process::id());
+        assert!(is_gone(&reused));
+        assert!(!is_gone(&format!("elsewhere:{}:1:x", std::process::id())));
+        assert!(!is_gone("nonsense"));
     }
 }

@@ -214,7 +214,8 @@ impl Soulcaster {
     }
 
     /// Takes the lease of an open fix that nobody holds, for `holder`. Nothing when somebody holds it, it has ended,
-    /// or it was begun too often, which ends it.
+    /// or it was begun too often, which ends it. `is_gone` says of a holder whether it is known to have died, so that
+    /// nobody waits for its lease to run out.
     ///
     /// # Errors
     /// `NotFound`, and those of the store.
@@ -223,14 +224,17 @@ impl Soulcaster {
         project: &ProjectId,
         id: &str,
         holder: &str,
+        is_gone: &(dyn Fn(&str) -> bool + Send + Sync),
         now: DateTime<Utc>,
     ) -> Result<Option<AgentJob>> {
+        let is_held = |job: &AgentJob| {
+            job.lease.as_ref().is_some_and(|lease| lease.until > now && !is_gone(&lease.holder))
+        };
         for _ in 0..TRIES {
             let Some((mut job, version)) = self.store.read::<AgentJob>(project, id).await? else {
                 return Err(unknown(project, id));
             };
-            let is_held = job.lease.as_ref().is_some_and(|lease| lease.until > now);
-            if job.status.has_ended() || is_held {
+            if job.status.has_ended() || is_held(&job) {
                 return Ok(None);
             }
             if job.cancel_requested || job.attempts >= MAX_ATTEMPTS {

@@ -1,5 +1,7 @@
 //! Briefs and plans: from a group to what is to be done about it.
 
+use std::path::Path;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +16,7 @@ use crate::model::cluster::Cluster;
 use crate::model::fix::FixSettings;
 use crate::model::plan::{CodingPlan, PlanAuthor, PlanStatus};
 use crate::port::store::{Expect, Write};
-use crate::port::{Isolation, LanguageModel};
+use crate::port::{CodeHost, Isolation, LanguageModel, Workshop};
 use crate::soulcaster::Soulcaster;
 
 /// What to change of a plan; what is absent stays.
@@ -36,6 +38,8 @@ pub struct PlanChange {
     pub acceptance: Option<Vec<String>>,
 }
 
+/// Files that are searched for.
+pub(crate) const SUSPECTS: usize = 10;
 /// Most characters of one part of a plan.
 const MAX_PART: usize = 20_000;
 /// Most steps, and most conditions.
@@ -73,6 +77,26 @@ impl Soulcaster {
         let settings = self.fix_settings(project).await?;
         let repository = repository::of(&material.items, &settings);
         Ok(brief(&cluster, &material.items, material.vectors.view(), repository, suspects))
+    }
+
+    /// Clones the repository of a cluster into the new folder `into` and looks there for what the reports name.
+    /// Nothing when no repository is known.
+    ///
+    /// # Errors
+    /// Those of [`Soulcaster::brief`], the host and the workshop.
+    pub async fn survey(
+        &self,
+        project: &ProjectId,
+        id: &ClusterId,
+        host: &dyn CodeHost,
+        workshop: &dyn Workshop,
+        into: &Path,
+    ) -> Result<Vec<Suspect>> {
+        let brief = self.brief(project, id, Vec::new()).await?;
+        let Some(repository) = brief.repository else { return Ok(Vec::new()) };
+        let base = self.fix_settings(project).await?.base;
+        let checkout = host.checkout(&repository, base.as_deref(), into).await?;
+        workshop.search(&checkout.path, &brief.clues, SUSPECTS).await
     }
 
     /// The plan of a cluster, if it has one.

@@ -9,6 +9,7 @@ use crate::engine::{policy, pull_request};
 use crate::error::{Error, ErrorKind, Result};
 use crate::flow::fix::{Hands, MAX_ATTEMPTS, is_lost};
 use crate::flow::job_log::JobLog;
+use crate::flow::plan::SUSPECTS;
 use crate::flow::proof::{ProofTask, prove};
 use crate::model::fix::{AgentJob, FixEvidence, FixStatus, FixStep};
 use crate::model::proof::ProofVerdict;
@@ -16,9 +17,6 @@ use crate::port::agent::{AgentEvent, AgentTask, StopReason, Transcript};
 use crate::port::host::{Checkout, Publication, PullRequest};
 use crate::port::store::{Expect, Write};
 use crate::soulcaster::Soulcaster;
-
-/// Files that are searched for.
-const SUSPECTS: usize = 10;
 
 /// How a job ends that does not fail for want of something outside.
 enum End {

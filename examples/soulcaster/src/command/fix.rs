@@ -1,6 +1,8 @@
 //! `plan`, `fix`, `jobs`, `logs`, `cancel`, `watch`, `settings`: from a group to a pull request.
 
 use std::fmt::Write as _;
+use std::io::Read;
+use std::path::Path;
 use std::time::Duration;
 
 use console::style;
@@ -39,7 +41,7 @@ pub(super) async fn plan(session: &Session, args: &args::Plan) -> Result<Outcome
         Some(plan) if !args.new => plan,
         _ => {
             let _progress = session.progress("writing the plan");
-            let equipment = Equipment::of(&args.hands, &soulcaster, project)?;
+            let equipment = Equipment::of(&args.hands)?;
             equipment.plan(&soulcaster, project, &id, session.now).await?
         }
     };
@@ -53,7 +55,7 @@ pub(super) async fn plan(session: &Session, args: &args::Plan) -> Result<Outcome
     Ok(Outcome::Done)
 }
 
-fn plan_text(plan: &CodingPlan) -> String {
+pub(super) fn plan_text(plan: &CodingPlan) -> String {
     let by = match &plan.author {
         PlanAuthor::Rule => "made by rule".to_owned(),
         PlanAuthor::Model { name } => format!("written by {}", plain(name)),
@@ -94,9 +96,9 @@ pub(super) async fn fix(session: &Session, args: &args::Fix) -> Result<Outcome> 
     let soulcaster = session.open()?;
     let project = &session.project;
     let id = soulcaster.find_cluster(project, &args.cluster).await?;
-    let equipment = Equipment::of(&args.hands, &soulcaster, project)?;
-    let hands = equipment.hands()?;
-    let reproduction = args.reproduction.as_deref().map(output::read_text(MAX_REPRODUCTION)).transpose()?;
+    let equipment = Equipment::of(&args.hands)?;
+    let hands = equipment.hands(&soulcaster, project)?;
+    let reproduction = args.reproduction.as_deref().map(read_diff).transpose()?;
     let request = FixRequest { runner: args.runner.clone(), repository: args.repository.clone(), reproduction };
     let limits = Limits { items_per_user: None, fixes_per_user: args.max_fixes };
     if soulcaster.plan(project, &id).await?.is_none() {
@@ -111,6 +113,19 @@ pub(super) async fn fix(session: &Session, args: &args::Fix) -> Result<Outcome> 
     let job = work(session, &soulcaster, &hands, &job.id).await?;
     session.answer(&job, job_text)?;
     Ok(if job.status == FixStatus::Succeeded { Outcome::Done } else { Outcome::Faults })
+}
+
+fn read_diff(path: &Path) -> Result<String> {
+    let refuse = |why: &str| Error::invalid("fix", format!("{} {why}", path.display()));
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(|e| refuse("cannot be opened").with_source(e))?;
+    file.take(MAX_REPRODUCTION + 1)
+        .read_to_string(&mut text)
+        .map_err(|e| refuse("cannot be read as text").with_source(e))?;
+    if text.len() as u64 > MAX_REPRODUCTION {
+        return Err(refuse("is larger than 1 MiB, which no reproduction is"));
+    }
+    Ok(text)
 }
 
 /// Works on a fix, or watches it where somebody else does, and shows its log meanwhile. Ctrl-C cancels it.
@@ -293,8 +308,7 @@ pub(super) async fn cancel(session: &Session, job: &str) -> Result<Outcome> {
 
 pub(super) async fn watch(session: &Session, hands: &args::Hands) -> Result<Outcome> {
     let soulcaster = session.open()?;
-    let equipment = Equipment::of(hands, &soulcaster, &session.project)?;
-    let host = equipment.host()?;
+    let host = Equipment::of(hands)?.host()?;
     let report = soulcaster.watch_fixes(&session.project, host.as_ref(), session.now).await?;
     session.answer(&report, watch_text)?;
     Ok(if report.failed.is_empty() { Outcome::Done } else { Outcome::Faults })

@@ -61,7 +61,7 @@ impl Fixer {
     async fn sweep(&self, app: &App) -> Result<()> {
         for project in app.soulcaster.projects().await? {
             for job in app.soulcaster.open_fixes(&project).await? {
-                if job.lease.is_none_or(|lease| lease.until <= app.now()) {
+                if job.lease.is_none_or(|lease| lease.until <= app.now() || fixing::is_gone(&lease.holder)) {
                     self.push(&project, &job.id, Duration::ZERO).await;
                 }
             }
@@ -72,7 +72,7 @@ impl Fixer {
 
 /// Works on fixes until the server stops. A queue that breaks is opened again.
 pub(crate) async fn run(app: Arc<App>) {
-    if app.settings.hands.is_none() {
+    if !app.equipment.can_fix() {
         return;
     }
     let rounds = tokio::spawn(sweep(app.clone()));
@@ -124,8 +124,8 @@ async fn watch(app: Arc<App>) {
 /// Asks what became of pull requests, and forgets old logs.
 async fn look_after(app: &App) -> Result<()> {
     for project in app.soulcaster.projects().await? {
-        let equipment = app.equipment(&project)?;
-        let report = app.soulcaster.watch_fixes(&project, equipment.host()?.as_ref(), app.now()).await?;
+        let host = app.equipment.host()?;
+        let report = app.soulcaster.watch_fixes(&project, host.as_ref(), app.now()).await?;
         for (job, why) in report.failed {
             tracing::warn!(job, %project, why, "nobody can be asked about a pull request");
         }
@@ -141,7 +141,7 @@ async fn work(task: Task, app: Data<Arc<App>>) -> std::result::Result<(), BoxDyn
         // The sender lives as long as the server.
         let _ = stop.wait_for(|stop| *stop).await;
     };
-    let hands = match app.equipment(&project).and_then(|equipment| equipment.hands()) {
+    let hands = match app.equipment.hands(&app.soulcaster, &project) {
         Ok(hands) => hands,
         Err(error) => {
             tracing::error!(job = id, error = error.message(), "a fix cannot be worked on");

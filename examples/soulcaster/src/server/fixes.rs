@@ -68,8 +68,7 @@ pub(crate) async fn make_plan(
     key: Key<Admin>,
     Path(id): Path<String>,
 ) -> Answer<(StatusCode, Json<CodingPlan>)> {
-    let equipment = app.equipment(&key.project)?;
-    let plan = equipment.plan(&app.soulcaster, &key.project, &ClusterId::from(id), app.now()).await?;
+    let plan = app.equipment.plan(&app.soulcaster, &key.project, &ClusterId::from(id), app.now()).await?;
     Ok((StatusCode::CREATED, Json(plan)))
 }
 
@@ -121,7 +120,7 @@ pub(crate) async fn start(
     Path(id): Path<String>,
     Json(request): Json<FixRequest>,
 ) -> Answer<(StatusCode, Json<AgentJob>)> {
-    let hands = app.equipment(&key.project)?.hands()?;
+    let hands = app.equipment.hands(&app.soulcaster, &key.project)?;
     let (id, limits) = (ClusterId::from(id), app.settings.limits);
     let (job, is_new) = app.soulcaster.start_fix(&key.project, &id, &request, &hands, limits, app.now()).await?;
     if is_new {

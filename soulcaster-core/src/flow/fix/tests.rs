@@ -143,7 +143,7 @@ async fn start(soulcaster: &Soulcaster, cluster: &ClusterId, hands: &Hands) -> A
 
 /// Claims and works at `seconds`.
 async fn work(soulcaster: &Soulcaster, job: &AgentJob, hands: &Hands, seconds: i64) -> Result<AgentJob> {
-    let claimed = soulcaster.claim_fix(&project(), &job.id, "w", at(seconds)).await?.expect("it is free");
+    let claimed = soulcaster.claim_fix(&project(), &job.id, "w", &|_| false, at(seconds)).await?.expect("it is free");
     soulcaster.work_on_fix(claimed, hands, Path::new("/nowhere"), &|| at(seconds)).await
 }
 
@@ -181,8 +181,8 @@ async fn who_asks_twice_gets_the_job_that_is_open() {
         let (job, is_new) = start.await.unwrap();
         assert_eq!((job.id, is_new), (first.id.clone(), false));
     }
-    assert!(soulcaster.claim_fix(&project(), &first.id, "a", at(3)).await.unwrap().is_some());
-    assert!(soulcaster.claim_fix(&project(), &first.id, "b", at(4)).await.unwrap().is_none(), "one at a time");
+    assert!(soulcaster.claim_fix(&project(), &first.id, "a", &|_| false, at(3)).await.unwrap().is_some());
+    assert!(soulcaster.claim_fix(&project(), &first.id, "b", &|_| false, at(4)).await.unwrap().is_none(), "one at a time");
 }
 
 #[tokio::test]
@@ -211,9 +211,9 @@ async fn a_job_that_never_ends_fails_after_three_attempts() {
     // A worker that dies each time leaves nothing that sticks either.
     let job = start(&soulcaster, &cluster, &hands).await;
     for n in 0..3 {
-        assert!(soulcaster.claim_fix(&project(), &job.id, "dies", at(100 + n * 61)).await.unwrap().is_some());
+        assert!(soulcaster.claim_fix(&project(), &job.id, "dies", &|_| false, at(100 + n * 61)).await.unwrap().is_some());
     }
-    assert!(soulcaster.claim_fix(&project(), &job.id, "x", at(400)).await.unwrap().is_none());
+    assert!(soulcaster.claim_fix(&project(), &job.id, "x", &|_| false, at(400)).await.unwrap().is_none());
     assert_eq!(soulcaster.fix(&project(), &job.id).await.unwrap().status, FixStatus::Failed);
 }
 
@@ -221,10 +221,16 @@ async fn a_job_that_never_ends_fails_after_three_attempts() {
 async fn who_lost_the_lease_changes_nothing_any_more() {
     let (soulcaster, cluster, outside, hands) = scene().await;
     let job = start(&soulcaster, &cluster, &hands).await;
-    let slow = soulcaster.claim_fix(&project(), &job.id, "slow", at(2)).await.unwrap().unwrap();
+    let slow = soulcaster.claim_fix(&project(), &job.id, "slow", &|_| false, at(2)).await.unwrap().unwrap();
     soulcaster.renew_fix(&project(), &job.id, slow.tokens, at(30)).await.unwrap();
-    assert!(soulcaster.claim_fix(&project(), &job.id, "fast", at(80)).await.unwrap().is_none(), "it was renewed");
-    let done = work(&soulcaster, &job, &hands, 91).await.unwrap();
+    assert!(soulcaster.claim_fix(&project(), &job.id, "fast", &|_| false, at(80)).await.unwrap().is_none(), "it was renewed");
+    let claim = |is_gone: &'static (dyn Fn(&str) -> bool + Send + Sync)| {
+        let (soulcaster, id) = (soulcaster.clone(), job.id.clone());
+        async move { soulcaster.claim_fix(&project(), &id, "next", is_gone, at(81)).await.unwrap() }
+    };
+    assert!(claim(&|holder| holder == "another").await.is_none());
+    let next = claim(&|holder| holder == "slow").await.expect("who held it is known to be gone");
+    let done = soulcaster.work_on_fix(next, &hands, Path::new("/nowhere"), &|| at(82)).await.unwrap();
     assert_eq!(done.status, FixStatus::Succeeded);
     let error = soulcaster.work_on_fix(slow.clone(), &hands, Path::new("/nowhere"), &|| at(92)).await.unwrap_err();
     assert!(is_lost(&error), "{error}");
@@ -243,7 +249,7 @@ async fn cancel_works_in_every_state() {
     // At work.
     *outside.cancel.lock().unwrap() = Some(soulcaster.clone());
     let job = start(&soulcaster, &cluster, &hands).await;
-    let claimed = soulcaster.claim_fix(&project(), &job.id, "w", at(40)).await.unwrap().unwrap();
+    let claimed = soulcaster.claim_fix(&project(), &job.id, "w", &|_| false, at(40)).await.unwrap().unwrap();
     let token = claimed.tokens;
     let lost = soulcaster.work_on_fix(claimed, &hands, Path::new("/nowhere"), &|| at(40)).await.unwrap_err();
     assert!(is_lost(&lost));
@@ -254,9 +260,9 @@ async fn cancel_works_in_every_state() {
     // Its holder died.
     *outside.cancel.lock().unwrap() = None;
     let job = start(&soulcaster, &cluster, &hands).await;
-    soulcaster.claim_fix(&project(), &job.id, "dead", at(100)).await.unwrap().unwrap();
+    soulcaster.claim_fix(&project(), &job.id, "dead", &|_| false, at(100)).await.unwrap().unwrap();
     assert_eq!(soulcaster.cancel_fix(&project(), &job.id, at(101)).await.unwrap().status, FixStatus::Running);
-    assert!(soulcaster.claim_fix(&project(), &job.id, "next", at(170)).await.unwrap().is_none());
+    assert!(soulcaster.claim_fix(&project(), &job.id, "next", &|_| false, at(170)).await.unwrap().is_none());
     assert_eq!(soulcaster.fix(&project(), &job.id).await.unwrap().status, FixStatus::Cancelled);
     // Ended.
     let job = start(&soulcaster, &cluster, &hands).await;
