@@ -4,7 +4,7 @@
 //! the system read-only, the compilers and interpreters of `PATH`, its own home, `/tmp` and the work folder at
 //! [`WORK`], and no network but the broker's. Nothing else of the machine is in sight.
 //!
-//! The budget is held from outside, by a thread of its own that looks at `/proc` and the folders five times a second;
+//! The budget is held from outside, by a thread of its own that looks at `/proc` and the folders several times a second;
 //! whatever it cannot measure ends the run. Over the budget, and when the future is dropped, the first process of the
 //! cell's PID namespace is killed, and the kernel ends every other with it, whatever they did to get away.
 
@@ -202,7 +202,7 @@ impl Sandbox {
         }
         let scratch = Scratch::make()?;
         let command = match &*self.0 {
-            Kind::Confined(confinement) => confinement.command(cell, &scratch, &argv)?,
+            Kind::Confined(confinement) => confinement.command(cell, &scratch, &argv, true)?,
             Kind::Open { .. } => cell::open_command(cell, &scratch, &argv),
         };
         let confined = self.isolation() == Isolation::Confined;
@@ -248,7 +248,7 @@ impl Confinement {
         let trial = || {
             let scratch = Scratch::make()?;
             let cell = Cell::new(scratch.path("tmp"));
-            let mut command = self.command(&cell, &scratch, &["true"])?;
+            let mut command = self.command(&cell, &scratch, &["true"], false)?;
             command.output().map_err(|e| unavailable(e.to_string()))
         };
         let output = trial().map_err(|e| format!("bubblewrap cannot be tried: {}", e.message()))?;
