@@ -1,6 +1,7 @@
 //! The flows: each loads, asks the engine once, commits once.
 
 pub mod accounts;
+pub mod answer;
 pub(crate) mod binding;
 pub mod cleanup;
 pub mod clusters;
@@ -12,6 +13,7 @@ pub mod jobs;
 pub mod keys;
 pub(crate) mod lineage;
 pub(crate) mod load;
+pub mod meter;
 #[cfg(test)]
 pub(crate) mod overtaken;
 pub mod overview;
@@ -26,12 +28,14 @@ pub mod undo;
 pub mod view;
 
 pub use accounts::NewUser;
+pub use answer::{Answered, ask_json};
 pub use cleanup::{Analysis, ClusterAnalysis, Suggestion};
 pub use clusters::{ClusterChange, ClusterPage, ClusterQuery, ClusterSort};
 pub use group::{Diff, GroupReport};
 pub use health::Finding;
 pub use ingest::IngestReport;
 pub use keys::Credential;
+pub use meter::{Ledger, Metered, Reservation};
 pub use portable::ImportReport;
 pub use pull::PullReport;
 pub use query::{ClusterDetail, Explanation, ItemPage, ItemQuery, Named, PlacedItem};
