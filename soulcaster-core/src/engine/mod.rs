@@ -5,6 +5,7 @@ pub mod calibrate;
 pub mod clues;
 pub mod community;
 pub mod config;
+pub mod conform;
 pub(crate) mod copies;
 pub(crate) mod fixed;
 pub mod group;
@@ -24,7 +25,11 @@ pub mod plan;
 pub mod policy;
 pub mod portrait;
 pub(crate) mod product;
+<<<<<<< HEAD
 pub mod proof;
+=======
+pub mod prompt;
+>>>>>>> models
 pub(crate) mod prose;
 pub mod pull_request;
 pub mod rank;
@@ -46,6 +51,7 @@ pub use group::group;
 pub use mask::{Masked, mask};
 pub use online::{Online, group_online};
 pub use placement::{Grouping, Near, Place, Placement};
+pub use prompt::{Filled, Template};
 pub use rules::Rules;
 pub use sanitise::{fence, sanitise};
 pub use schedule::Schedule;

@@ -1,6 +1,7 @@
 //! The flows: each loads, asks the engine once, commits once.
 
 pub mod accounts;
+pub mod answer;
 pub(crate) mod binding;
 pub mod cleanup;
 pub mod clusters;
@@ -14,6 +15,7 @@ pub mod jobs;
 pub mod keys;
 pub(crate) mod lineage;
 pub(crate) mod load;
+pub mod meter;
 #[cfg(test)]
 pub(crate) mod overtaken;
 pub mod overview;
@@ -32,6 +34,7 @@ pub mod watch;
 pub(crate) mod work;
 
 pub use accounts::NewUser;
+pub use answer::{Answered, ask_json};
 pub use cleanup::{Analysis, ClusterAnalysis, Suggestion};
 pub use clusters::{ClusterChange, ClusterPage, ClusterQuery, ClusterSort};
 pub use fix::{FixRequest, Hands};
@@ -40,6 +43,7 @@ pub use health::Finding;
 pub use ingest::IngestReport;
 pub use keys::Credential;
 pub use plan::PlanChange;
+pub use meter::{Ledger, Metered, Reservation};
 pub use portable::ImportReport;
 pub use proof::{ProofTask, prove};
 pub use pull::PullReport;

@@ -349,8 +349,8 @@ fn megabytes_are_searched_in_a_moment_whatever_is_in_them() {
     ] {
         let text = part.repeat((1 << 20) / part.len());
         let start = std::time::Instant::now();
-        secrets(&text);
-        mask(&text);
+        let _ = secrets(&text);
+        let _ = mask(&text);
         let took = start.elapsed();
         assert!(took.as_secs() < 20, "{part}: {took:?}");
     }
