@@ -25,11 +25,8 @@ pub mod plan;
 pub mod policy;
 pub mod portrait;
 pub(crate) mod product;
-<<<<<<< HEAD
-pub mod proof;
-=======
 pub mod prompt;
->>>>>>> models
+pub mod proof;
 pub(crate) mod prose;
 pub mod pull_request;
 pub mod rank;

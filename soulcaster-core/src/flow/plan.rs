@@ -312,6 +312,10 @@ impl FixSettings {
     }
 }
 
+async fn by_model(_: &dyn LanguageModel, _: &Brief) -> Result<(PlanText, String)> {
+    Err(Error::new(ErrorKind::Unavailable, "plan", "TEMP"))
+}
+
 fn no_cluster(project: &ProjectId, id: &ClusterId) -> Error {
     Error::not_found("clusters.show", format!("no cluster {id} in project {project}"))
 }
