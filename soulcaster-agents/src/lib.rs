@@ -1,15 +1,21 @@
-//! Thinks and acts for the Soulcaster triage engine; here so far: remote embedders.
+//! Thinks and acts for the Soulcaster triage engine.
 //!
 //! | what | where |
 //! | --- | --- |
 //! | turn texts into vectors over an OpenAI-compatible endpoint | [`OpenAiEmbedder`] |
+//! | run git so that nothing of a repository runs with it | [`git::Git`] |
+//! | run programs shut in, within a budget | [`sandbox::Sandbox`] |
 //!
 //! Everything here is behind a port of [`soulcaster_core::port`]; the engine never sees which one it talks to.
 //! Nothing here is used unless a program makes it: the engine alone stays offline.
 
 mod answer;
 mod endpoint;
+#[cfg(unix)]
+pub mod git;
 pub mod openai;
 mod retry;
+#[cfg(unix)]
+pub mod sandbox;
 
 pub use openai::OpenAiEmbedder;

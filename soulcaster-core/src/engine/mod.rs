@@ -1,6 +1,8 @@
 //! The pure engine: values in, values out; same input, same output, on any number of threads.
 
+pub mod brief;
 pub mod calibrate;
+pub mod clues;
 pub mod community;
 pub mod config;
 pub mod conform;
@@ -18,11 +20,14 @@ pub mod neighbours;
 pub mod online;
 pub(crate) mod personal;
 pub mod placement;
+pub mod plan;
 pub mod portrait;
 pub(crate) mod product;
 pub mod prompt;
 pub(crate) mod prose;
+pub mod pull_request;
 pub mod rank;
+pub mod repository;
 pub(crate) mod roots;
 pub mod rules;
 pub mod sanitise;
@@ -30,6 +35,7 @@ pub mod schedule;
 pub mod score;
 pub mod secrets;
 pub mod template;
+pub mod trace;
 pub(crate) mod words;
 
 pub use config::{Algorithm, GroupConfig, Tuning};
