@@ -124,7 +124,7 @@ impl Soulcaster {
         let mut text = by_rule(&brief);
         let mut author = PlanAuthor::Rule;
         if let Some(model) = model
-            && let Ok((better, name)) = by_model(model, &brief).await
+            && let Ok((better, name)) = self.plan_by(model, &brief).await
         {
             // Files are what was found, not what a model remembers.
             text = PlanText { files: text.files, ..better };

@@ -2,7 +2,9 @@
 
 use soulcaster_core::flow::{FixRequest, PlanChange, RunnerRecord, WatchReport};
 use soulcaster_core::model::*;
-use soulcaster_core::port::{AgentEvent, Budget, Isolation, PullRequest, PullRequestState, Spend, StopReason};
+use soulcaster_core::port::{
+    AgentEvent, Budget, Isolation, PullRequest, PullRequestState, Spend, StopReason,
+};
 
 use super::{Checked, NOW, project, shop};
 
@@ -32,12 +34,21 @@ pub(super) async fn fixes(checked: &mut Checked) {
     checked.look(&[PlanAuthor::Rule, PlanAuthor::Model { name: "m".into() }, PlanAuthor::Person]);
     checked.look(&[PlanStatus::Draft, PlanStatus::Approved]);
     checked.look(std::slice::from_ref(&plan));
-    let change = PlanChange { title: Some("t".into()), steps: Some(vec!["s".into()]), ..PlanChange::default() };
+    let change =
+        PlanChange { title: Some("t".into()), steps: Some(vec!["s".into()]), ..PlanChange::default() };
     checked.look(&[change, PlanChange::default()]);
     proofs(checked);
     jobs(checked, plan);
-    checked.look(&[FixRequest { runner: Some("r".into()), repository: Some("a/b".into()), reproduction: Some("d".into()) }]);
-    checked.look(&[WatchReport { merged: vec!["j".into()], failed: vec![("j".into(), "w".into())], ..WatchReport::default() }]);
+    checked.look(&[FixRequest {
+        runner: Some("r".into()),
+        repository: Some("a/b".into()),
+        reproduction: Some("d".into()),
+    }]);
+    checked.look(&[WatchReport {
+        merged: vec!["j".into()],
+        failed: vec![("j".into(), "w".into())],
+        ..WatchReport::default()
+    }]);
     checked.look(&[RunnerRecord { runner: "r".into(), ended: 1, ..RunnerRecord::default() }]);
     let used = UsageEvent {
         id: "u1".into(),
@@ -80,7 +91,8 @@ fn proofs(checked: &mut Checked) {
         ProofVerdict::Refuted { evidence: "e".into() },
     ];
     checked.look(&verdicts);
-    let report = ProofReport { verdict: ProofVerdict::Proven, reproduction: vec!["t".into()], steps: vec![step] };
+    let report =
+        ProofReport { verdict: ProofVerdict::Proven, reproduction: vec!["t".into()], steps: vec![step] };
     let evidence = FixEvidence { job: "j".into(), patch: "p".into(), proof: Some(report.clone()) };
     checked.look(&[FixEvidence { proof: None, ..evidence.clone() }, evidence]);
     checked.look(&[report]);

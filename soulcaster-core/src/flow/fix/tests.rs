@@ -76,13 +76,20 @@ impl Workshop for Outside {
     /// The new test fails until the source is there.
     async fn test(&self, task: &TestTask<'_>, _: &dyn Transcript) -> Result<TestRun> {
         let has = |part: &str| task.patches.iter().any(|patch| patch.contains(part));
-        let mut tests = std::collections::BTreeMap::from([("tests/test_old.py::old".to_owned(), TestOutcome::Passed)]);
+        let mut tests =
+            std::collections::BTreeMap::from([("tests/test_old.py::old".to_owned(), TestOutcome::Passed)]);
         if has("def test_x") {
             let outcome = if has("+x = 2") { TestOutcome::Passed } else { TestOutcome::Failed };
             tests.insert("tests/test_cart.py::test_x".into(), outcome);
         }
         let failed = tests.values().any(|outcome| *outcome == TestOutcome::Failed);
-        Ok(TestRun { exit_code: Some(i32::from(failed)), stopped: None, tests, millis: 1, output: "AssertionError".into() })
+        Ok(TestRun {
+            exit_code: Some(i32::from(failed)),
+            stopped: None,
+            tests,
+            millis: 1,
+            output: "AssertionError".into(),
+        })
     }
 }
 
@@ -122,8 +129,14 @@ fn at(seconds: i64) -> DateTime<Utc> {
 /// A project with one group, and hands.
 async fn scene() -> (Soulcaster, ClusterId, Arc<Outside>, Hands) {
     let soulcaster = Soulcaster::in_memory();
-    let texts = ["my card was declined at checkout", "card declined at the checkout", "checkout says card declined",
-        "cannot log in with google", "dark mode is missing", "export to csv hangs"];
+    let texts = [
+        "my card was declined at checkout",
+        "card declined at the checkout",
+        "checkout says card declined",
+        "cannot log in with google",
+        "dark mode is missing",
+        "export to csv hangs",
+    ];
     let reports = texts.into_iter().map(|text| Inbound::new("mail", text)).collect();
     soulcaster.ingest(&project(), reports, at(0)).await.unwrap();
     soulcaster.group(&project(), at(0)).await.unwrap();
@@ -143,7 +156,8 @@ async fn start(soulcaster: &Soulcaster, cluster: &ClusterId, hands: &Hands) -> A
 
 /// Claims and works at `seconds`.
 async fn work(soulcaster: &Soulcaster, job: &AgentJob, hands: &Hands, seconds: i64) -> Result<AgentJob> {
-    let claimed = soulcaster.claim_fix(&project(), &job.id, "w", &|_| false, at(seconds)).await?.expect("it is free");
+    let claimed =
+        soulcaster.claim_fix(&project(), &job.id, "w", &|_| false, at(seconds)).await?.expect("it is free");
     soulcaster.work_on_fix(claimed, hands, Path::new("/nowhere"), &|| at(seconds)).await
 }
 
@@ -155,9 +169,15 @@ async fn status(soulcaster: &Soulcaster, cluster: &ClusterId) -> ClusterStatus {
 async fn a_group_becomes_a_proven_draft_pull_request() {
     let (soulcaster, cluster, outside, hands) = scene().await;
     let job = start(&soulcaster, &cluster, &hands).await;
-    assert_eq!((job.status, status(&soulcaster, &cluster).await), (FixStatus::Pending, ClusterStatus::Fixing));
+    assert_eq!(
+        (job.status, status(&soulcaster, &cluster).await),
+        (FixStatus::Pending, ClusterStatus::Fixing)
+    );
     let job = work(&soulcaster, &job, &hands, 2).await.unwrap();
-    assert_eq!((job.status, job.error.as_deref(), job.verdict.clone()), (FixStatus::Succeeded, None, Some(ProofVerdict::Proven)));
+    assert_eq!(
+        (job.status, job.error.as_deref(), job.verdict.clone()),
+        (FixStatus::Succeeded, None, Some(ProofVerdict::Proven))
+    );
     assert_eq!(status(&soulcaster, &cluster).await, ClusterStatus::PrOpened);
     let published = outside.published.lock().unwrap().clone();
     assert_eq!((published.len(), published[0].branch.clone()), (1, format!("triage/{}", job.id)));
@@ -165,7 +185,10 @@ async fn a_group_becomes_a_proven_draft_pull_request() {
     assert_eq!((job.spend.micro_usd, job.commit.clone()), (7, Some("a".repeat(40))));
     let log = soulcaster.fix_log(&project(), &job.id, 0, 0).await.unwrap();
     assert!(log.iter().any(|line| line.event == AgentEvent::Text { text: "working".into() }));
-    assert_eq!(log.iter().map(|line| line.number).collect::<Vec<_>>(), (1..=log.len() as u64).collect::<Vec<_>>());
+    assert_eq!(
+        log.iter().map(|line| line.number).collect::<Vec<_>>(),
+        (1..=log.len() as u64).collect::<Vec<_>>()
+    );
     assert_eq!(soulcaster.usage(&project(), Limits::default()).await.unwrap().fixes, 1);
     assert_eq!(soulcaster.forget_old_logs(&project(), at(6 * 86_400)).await.unwrap(), 0);
     assert_eq!(soulcaster.forget_old_logs(&project(), at(8 * 86_400)).await.unwrap(), log.len());
@@ -176,13 +199,17 @@ async fn who_asks_twice_gets_the_job_that_is_open() {
     let (soulcaster, cluster, _, hands) = scene().await;
     let first = start(&soulcaster, &cluster, &hands).await;
     let request = FixRequest::default();
-    let starts = (0..8).map(|_| soulcaster.start_fix(&project(), &cluster, &request, &hands, Limits::default(), at(2)));
+    let starts = (0..8)
+        .map(|_| soulcaster.start_fix(&project(), &cluster, &request, &hands, Limits::default(), at(2)));
     for start in starts {
         let (job, is_new) = start.await.unwrap();
         assert_eq!((job.id, is_new), (first.id.clone(), false));
     }
     assert!(soulcaster.claim_fix(&project(), &first.id, "a", &|_| false, at(3)).await.unwrap().is_some());
-    assert!(soulcaster.claim_fix(&project(), &first.id, "b", &|_| false, at(4)).await.unwrap().is_none(), "one at a time");
+    assert!(
+        soulcaster.claim_fix(&project(), &first.id, "b", &|_| false, at(4)).await.unwrap().is_none(),
+        "one at a time"
+    );
 }
 
 #[tokio::test]
@@ -211,7 +238,13 @@ async fn a_job_that_never_ends_fails_after_three_attempts() {
     // A worker that dies each time leaves nothing that sticks either.
     let job = start(&soulcaster, &cluster, &hands).await;
     for n in 0..3 {
-        assert!(soulcaster.claim_fix(&project(), &job.id, "dies", &|_| false, at(100 + n * 61)).await.unwrap().is_some());
+        assert!(
+            soulcaster
+                .claim_fix(&project(), &job.id, "dies", &|_| false, at(100 + n * 61))
+                .await
+                .unwrap()
+                .is_some()
+        );
     }
     assert!(soulcaster.claim_fix(&project(), &job.id, "x", &|_| false, at(400)).await.unwrap().is_none());
     assert_eq!(soulcaster.fix(&project(), &job.id).await.unwrap().status, FixStatus::Failed);
@@ -223,7 +256,10 @@ async fn who_lost_the_lease_changes_nothing_any_more() {
     let job = start(&soulcaster, &cluster, &hands).await;
     let slow = soulcaster.claim_fix(&project(), &job.id, "slow", &|_| false, at(2)).await.unwrap().unwrap();
     soulcaster.renew_fix(&project(), &job.id, slow.tokens, at(30)).await.unwrap();
-    assert!(soulcaster.claim_fix(&project(), &job.id, "fast", &|_| false, at(80)).await.unwrap().is_none(), "it was renewed");
+    assert!(
+        soulcaster.claim_fix(&project(), &job.id, "fast", &|_| false, at(80)).await.unwrap().is_none(),
+        "it was renewed"
+    );
     let claim = |is_gone: &'static (dyn Fn(&str) -> bool + Send + Sync)| {
         let (soulcaster, id) = (soulcaster.clone(), job.id.clone());
         async move { soulcaster.claim_fix(&project(), &id, "next", is_gone, at(81)).await.unwrap() }
@@ -232,7 +268,8 @@ async fn who_lost_the_lease_changes_nothing_any_more() {
     let next = claim(&|holder| holder == "slow").await.expect("who held it is known to be gone");
     let done = soulcaster.work_on_fix(next, &hands, Path::new("/nowhere"), &|| at(82)).await.unwrap();
     assert_eq!(done.status, FixStatus::Succeeded);
-    let error = soulcaster.work_on_fix(slow.clone(), &hands, Path::new("/nowhere"), &|| at(92)).await.unwrap_err();
+    let error =
+        soulcaster.work_on_fix(slow.clone(), &hands, Path::new("/nowhere"), &|| at(92)).await.unwrap_err();
     assert!(is_lost(&error), "{error}");
     assert!(soulcaster.renew_fix(&project(), &job.id, slow.tokens, at(92)).await.is_err());
     assert_eq!(soulcaster.fix(&project(), &job.id).await.unwrap(), done);
@@ -295,7 +332,8 @@ async fn what_must_be_there_first_is_asked_for() {
     let project = project();
     let start = |limits| soulcaster.start_fix(&project, &cluster, &request, &hands, limits, at(1));
     assert_eq!(start(none).await.unwrap_err().kind(), ErrorKind::QuotaExceeded);
-    let set = |settings: FixSettings| async { soulcaster.change_fix_settings(&project, &settings).await.unwrap() };
+    let set =
+        |settings: FixSettings| async { soulcaster.change_fix_settings(&project, &settings).await.unwrap() };
     let base = FixSettings { repository: Some("acme/shop".into()), ..FixSettings::default() };
     set(FixSettings { needs_approval: true, ..base.clone() }).await;
     assert_eq!(start(Limits::default()).await.unwrap_err().kind(), ErrorKind::Conflict);
@@ -318,12 +356,19 @@ async fn merged_is_fixed_and_a_later_report_is_a_regression() {
     let (soulcaster, cluster, outside, hands) = scene().await;
     let job = start(&soulcaster, &cluster, &hands).await;
     work(&soulcaster, &job, &hands, 2).await.unwrap();
-    assert_eq!(soulcaster.watch_fixes(&project(), outside.as_ref(), at(3)).await.unwrap(), Default::default());
+    assert_eq!(
+        soulcaster.watch_fixes(&project(), outside.as_ref(), at(3)).await.unwrap(),
+        Default::default()
+    );
     *outside.state.lock().unwrap() = Some(PullRequestState::Merged);
     let report = soulcaster.watch_fixes(&project(), outside.as_ref(), at(100)).await.unwrap();
-    assert_eq!((report.merged, status(&soulcaster, &cluster).await), (vec![job.id.clone()], ClusterStatus::Fixed));
+    assert_eq!(
+        (report.merged, status(&soulcaster, &cluster).await),
+        (vec![job.id.clone()], ClusterStatus::Fixed)
+    );
     // What happened before the merge and is told later says nothing against it.
-    let old = Inbound { occurred_at: Some(at(50)), ..Inbound::new("mail", "card was declined at my checkout") };
+    let old =
+        Inbound { occurred_at: Some(at(50)), ..Inbound::new("mail", "card was declined at my checkout") };
     soulcaster.ingest(&project(), vec![old], at(150)).await.unwrap();
     soulcaster.group(&project(), at(150)).await.unwrap();
     assert_eq!(status(&soulcaster, &cluster).await, ClusterStatus::Fixed);
@@ -331,7 +376,8 @@ async fn merged_is_fixed_and_a_later_report_is_a_regression() {
     let id = new.feedback_id();
     soulcaster.ingest(&project(), vec![new], at(200)).await.unwrap();
     soulcaster.group(&project(), at(200)).await.unwrap();
-    if soulcaster.cluster(&project(), &cluster).await.unwrap().items.iter().all(|placed| placed.item.id != id) {
+    if soulcaster.cluster(&project(), &cluster).await.unwrap().items.iter().all(|placed| placed.item.id != id)
+    {
         soulcaster.move_item(&project(), &id, &cluster, at(201)).await.unwrap();
     }
     assert_eq!(status(&soulcaster, &cluster).await, ClusterStatus::Regressed);
@@ -341,6 +387,12 @@ async fn merged_is_fixed_and_a_later_report_is_a_regression() {
     let record = &soulcaster.runner_records(&project()).await.unwrap()[0];
     assert_eq!((record.runner.as_str(), record.merged, record.regressed), ("scripted", 1, 1));
     // It can be fixed again.
-    assert!(soulcaster.start_fix(&project(), &cluster, &FixRequest::default(), &hands, Limits::default(), at(300)).await.unwrap().1);
+    assert!(
+        soulcaster
+            .start_fix(&project(), &cluster, &FixRequest::default(), &hands, Limits::default(), at(300))
+            .await
+            .unwrap()
+            .1
+    );
     assert_eq!(status(&soulcaster, &cluster).await, ClusterStatus::Fixing);
 }
