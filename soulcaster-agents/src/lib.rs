@@ -3,6 +3,7 @@
 //! | what | where |
 //! | --- | --- |
 //! | turn texts into vectors over an OpenAI-compatible endpoint | [`OpenAiEmbedder`] |
+//! | lend an agent a model without the key | [`broker::Broker`] |
 //! | run git so that nothing of a repository runs with it | [`git::Git`] |
 //! | run programs shut in, within a budget | [`sandbox::Sandbox`] |
 //!
@@ -10,6 +11,8 @@
 //! Nothing here is used unless a program makes it: the engine alone stays offline.
 
 mod answer;
+#[cfg(unix)]
+pub mod broker;
 mod endpoint;
 #[cfg(unix)]
 pub mod git;

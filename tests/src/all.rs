@@ -10,6 +10,7 @@ mod corrections;
 mod crash;
 mod disk;
 mod faults;
+mod fixing;
 mod full;
 mod golden;
 mod jobs;

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use soulcaster_core::Result;
 
+use super::cgroup::Cgroup;
 use super::scratch::Scratch;
 use super::supervisor::{MARKER, tasks};
 use super::toolchains::SYSTEM;
@@ -38,10 +39,10 @@ const ETC: [&str; 20] = [
 const PROC: [&str; 10] =
     ["sys", "sysrq-trigger", "irq", "bus", "mtrr", "acpi", "scsi", "fs", "asound", "driver"];
 
-/// Runs inside the cell before the program: `$1` marks that it began, `$2` and `$3` are limits, `$4` is the port of the
+/// Runs inside the cell before the program: `$1` is the gate that opens once it is watched, `$2` and `$3` are limits, `$4` is the port of the
 /// broker and `$5` the same as the kernel writes it. When memory runs out the kernel ends these processes first, and who watches them goes before them.
 const PRELUDE: &str = r#"
-began=$1 blocks=$2 tasks=$3 port=$4 listening=$5
+gate=$1 blocks=$2 tasks=$3 port=$4 listening=$5
 shift 5
 { echo 1000 >/proc/self/oom_score_adj; } 2>/dev/null
 ulimit -c 0 2>/dev/null
@@ -49,7 +50,9 @@ ulimit -f "$blocks" 2>/dev/null
 if [ "$tasks" != 0 ]; then
   ulimit -u "$tasks" 2>/dev/null || ulimit -p "$tasks" 2>/dev/null
 fi
-: >"$began"
+if [ -n "$gate" ]; then
+  read -r _ <"$gate"
+fi
 if [ -n "$port" ]; then
   socat -t 30 "TCP-LISTEN:$port,bind=127.0.0.1,fork,reuseaddr,backlog=64" UNIX-CONNECT:/run/broker.sock \
     >/dev/null 2>&1 &
@@ -68,8 +71,16 @@ exec nice -n 10 "$@"
 
 impl Confinement {
     /// The command that runs `argv` in a confined cell.
-    pub(super) fn command(&self, cell: &Cell, scratch: &Scratch, argv: &[&str]) -> Result<Command> {
-        let mut command = Command::new(&self.bwrap);
+    /// `watched`, it waits until the gate is opened.
+    pub(super) fn command(
+        &self,
+        cell: &Cell,
+        scratch: &Scratch,
+        group: Option<&Cgroup>,
+        argv: &[&str],
+        watched: bool,
+    ) -> Result<Command> {
+        let mut command = joining(group, &self.bwrap);
         command.env_clear().stdin(Stdio::null()).current_dir("/");
         command.args(["--unshare-all", "--unshare-user", "--uid", "1000", "--gid", "1000"]);
         if self.disable_userns {
@@ -131,7 +142,8 @@ impl Confinement {
         }
         let port = if cell.broker.is_some() { BROKER_PORT.to_string() } else { String::new() };
         let tasks = tasks(cell.budget.processes).to_string();
-        command.args(prelude(cell, "/run/began", &tasks, &port)).args(argv);
+        let gate = if watched { "/run/gate" } else { "" };
+        command.args(prelude(cell, gate, &tasks, &port)).args(argv);
         Ok(command)
     }
 
@@ -148,13 +160,21 @@ impl Confinement {
     }
 }
 
+/// `program`, which begins as a member of `group`.
+fn joining(group: Option<&Cgroup>, program: &Path) -> Command {
+    let Some(group) = group else { return Command::new(program) };
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", r#"echo $$ >"$0" && exec "$@""#]).arg(group.door()).arg(program);
+    command
+}
+
 /// The command that runs `argv` with an environment and a home of its own, and otherwise sees everything.
-pub(super) fn open_command(cell: &Cell, scratch: &Scratch, argv: &[&str]) -> Command {
+pub(super) fn open_command(cell: &Cell, scratch: &Scratch, group: Option<&Cgroup>, argv: &[&str]) -> Command {
     use std::os::unix::process::CommandExt;
     let text = |name: &str| scratch.path(name).to_string_lossy().into_owned();
     let path = std::env::var("PATH").unwrap_or_default();
-    let mut command = Command::new("/bin/sh");
-    command.args(&prelude(cell, &scratch.path("run").join("began").to_string_lossy(), "0", "")[1..]);
+    let mut command = joining(group, Path::new("/bin/sh"));
+    command.args(&prelude(cell, &text("run/gate"), "0", "")[1..]);
     command.args(argv).current_dir(&cell.work).stdin(Stdio::null()).process_group(0);
     command.env_clear().envs(usual(&text("home"), &text("tmp"), &path));
     for variable in ["RUSTUP_HOME", "CARGO_HOME", "PYENV_ROOT"] {
@@ -169,10 +189,10 @@ pub(super) fn open_command(cell: &Cell, scratch: &Scratch, argv: &[&str]) -> Com
     command
 }
 
-fn prelude(cell: &Cell, began: &str, tasks: &str, port: &str) -> Vec<String> {
+fn prelude(cell: &Cell, gate: &str, tasks: &str, port: &str) -> Vec<String> {
     let blocks = (cell.budget.disk_bytes / 512).max(1).to_string();
     let listening = format!(":{BROKER_PORT:04X} 00000000:0000 0A");
-    ["/bin/sh", "-c", PRELUDE, "sh", began, &blocks, tasks, port, &listening].map(str::to_owned).to_vec()
+    ["/bin/sh", "-c", PRELUDE, "sh", gate, &blocks, tasks, port, &listening].map(str::to_owned).to_vec()
 }
 
 fn usual(home: &str, temporary: &str, path: &str) -> Vec<(String, String)> {

@@ -35,8 +35,8 @@ pub(super) struct Realm {
     first: i32,
     confined: bool,
     own: OsString,
-    /// The PID namespace of the cell, once there is one.
-    namespace: Option<OsString>,
+    /// The PID namespace of the cell and the first process in it, once there is one.
+    namespace: Option<(OsString, i32)>,
     page: u64,
 }
 
@@ -57,8 +57,9 @@ impl Realm {
         !self.confined || self.namespace.is_some()
     }
 
-    /// Finds every process of the run.
-    pub(super) fn members(&mut self) -> io::Result<Vec<Member>> {
+    /// Finds the processes of the run; no further ones once there are more than `most`, for to find them all while they
+    /// multiply may take for ever.
+    pub(super) fn members(&mut self, most: usize) -> io::Result<Vec<Member>> {
         let mut members = Vec::new();
         for entry in fs::read_dir("/proc")? {
             let name = entry?.file_name();
@@ -67,6 +68,9 @@ impl Realm {
                 && let Some(member) = member(pid, self.page)
             {
                 members.push(member);
+                if members.len() > most {
+                    break;
+                }
             }
         }
         Ok(members)
@@ -84,9 +88,9 @@ impl Realm {
             return false;
         }
         if self.namespace.is_none() && self.is_marked(pid) {
-            self.namespace = Some(namespace.clone());
+            self.namespace = Some((namespace.clone(), pid));
         }
-        self.namespace.as_ref() == Some(&namespace)
+        self.namespace.as_ref().is_some_and(|(known, _)| *known == namespace)
     }
 
     fn is_marked(&self, pid: i32) -> bool {
@@ -132,20 +136,20 @@ impl Realm {
 
     /// Kills every process of the run. Says whether none was left to kill.
     pub(super) fn kill(&mut self) -> io::Result<bool> {
-        if !self.confined
-            && let Some(group) = Pid::from_raw(self.first)
-        {
-            // It may have ended.
+        // What was killed may have ended meanwhile.
+        let kill = |pid: i32| Pid::from_raw(pid).map(|pid| rustix::process::kill_process(pid, Signal::KILL));
+        if let Some((known, first)) = &self.namespace {
+            // It takes all others with it, and nothing begins any more.
+            if namespace(&first.to_string()).is_ok_and(|namespace| namespace == *known) {
+                kill(*first);
+            }
+        } else if let Some(group) = Pid::from_raw(self.first).filter(|_| !self.confined) {
             let _ = rustix::process::kill_process_group(group, Signal::KILL);
         }
-        let mut members = self.members()?;
+        let mut members = self.members(usize::MAX)?;
         members.retain(|member| !member.zombie);
-        // The first of the namespace takes all others with it.
-        members.sort_by_key(|member| (member.parent != self.first, member.pid));
         for member in &members {
-            if let Some(pid) = Pid::from_raw(member.pid) {
-                let _ = rustix::process::kill_process(pid, Signal::KILL);
-            }
+            kill(member.pid);
         }
         Ok(members.is_empty())
     }

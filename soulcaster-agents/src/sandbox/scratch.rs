@@ -1,13 +1,18 @@
 //! Folders that live as long as a run.
 
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
+use rustix::io::Errno;
 use soulcaster_core::Result;
 
 use super::unavailable;
 
-/// A new folder with a home, a `/tmp`, a `/run` and the few files of `/etc` that must not be the machine's own.
+/// A new folder with a home, a `/tmp`, a `/run` with the gate that programs wait at, and the few files of `/etc` that must not be the machine's own.
 /// It is removed when it is dropped, whatever is in it by then.
 #[derive(Debug)]
 pub(super) struct Scratch(PathBuf);
@@ -28,6 +33,8 @@ impl Scratch {
             std::fs::write(etc.join("group"), "root:x:0:\nagent:x:1000:\nnogroup:x:65534:\n")?;
             std::fs::write(etc.join("hosts"), "127.0.0.1 localhost\n::1 localhost\n")?;
             std::fs::write(etc.join("nsswitch.conf"), "passwd: files\ngroup: files\nhosts: files\n")?;
+            let gate = folder.path().join("run/gate");
+            mknodat(CWD, gate, FileType::Fifo, Mode::RWXU, 0)?;
             std::io::Result::Ok(folder.keep())
         };
         make().map(Self).map_err(|e| unavailable("no folder can be made for the run").with_source(e))
@@ -35,6 +42,16 @@ impl Scratch {
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
+    }
+
+    /// Lets the program begin that waits inside the cell. Says whether it has come so far as to wait.
+    pub(super) fn open_gate(&self) -> std::io::Result<bool> {
+        let flags = OFlags::NONBLOCK.bits().cast_signed();
+        match OpenOptions::new().write(true).custom_flags(flags).open(self.path("run/gate")) {
+            Ok(mut gate) => gate.write_all(b"\n").map(|()| true),
+            Err(e) if e.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => Ok(false),
+            Err(e) => Err(e),
+        }
     }
 
     pub(super) fn root(&self) -> &Path {

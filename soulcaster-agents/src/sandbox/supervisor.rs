@@ -12,6 +12,7 @@ use soulcaster_core::port::agent::StopReason;
 use soulcaster_core::{Error, Result};
 use tokio::sync::{mpsc as lines, oneshot};
 
+use super::cgroup::Cgroup;
 use super::lines::{Line, Meter};
 use super::realm::Realm;
 use super::scratch::Scratch;
@@ -21,13 +22,13 @@ use super::{Cell, Ended, Stream, cell, unavailable};
 pub(super) const MARKER: &str = "SOULCASTER_CELL";
 
 /// How often it is looked at what the run uses.
-const TICK: Duration = Duration::from_millis(200);
+const TICK: Duration = Duration::from_millis(100);
 
 /// Folders are weighed no less often, however much is in them.
 const SELDOMEST: Duration = Duration::from_millis(1500);
 
-/// How long it may take until the cell is found in `/proc`.
-const HIDDEN: Duration = Duration::from_secs(10);
+/// How long it may take until the cell is made and found in `/proc`.
+const SETUP: Duration = Duration::from_secs(60);
 
 /// How long the kernel may take to end what was killed.
 const DYING: Duration = Duration::from_secs(10);
@@ -98,6 +99,7 @@ impl Supervisor {
         confined: bool,
         limits: Limits,
         scratch: Scratch,
+        group: Option<Cgroup>,
     ) -> Result<(Self, lines::Receiver<Line>)> {
         let (messages, inbox) = mpsc::channel();
         let (result_sender, result) = oneshot::channel();
@@ -105,7 +107,9 @@ impl Supervisor {
         let (line_sender, line_receiver) = lines::channel(QUEUE);
         let outbox = messages.clone();
         let run = move || {
-            let finish = watch(&mut command, confined, &limits, &scratch, line_sender, outbox, &inbox);
+            let finish =
+                watch(&mut command, confined, &limits, &scratch, group.as_ref(), line_sender, outbox, &inbox);
+            drop(group);
             drop(scratch);
             // Whoever waited may have gone.
             let _ = result_sender.send(finish);
@@ -138,6 +142,7 @@ fn watch(
     confined: bool,
     limits: &Limits,
     scratch: &Scratch,
+    group: Option<&Cgroup>,
     lines: lines::Sender<Line>,
     outbox: mpsc::Sender<Message>,
     inbox: &mpsc::Receiver<Message>,
@@ -174,7 +179,13 @@ fn watch(
     ];
     let readers: std::io::Result<Vec<_>> = readers.into_iter().flatten().collect();
     let watched = match &readers {
-        Ok(_) => Watch { child: &child, realm: &mut realm, limits, scratch, started }.until_end(inbox),
+        Ok(_) => {
+            let mut watch = Watch { child: &child, realm: &mut realm, limits, scratch, group, started };
+            watch.until_begin(inbox).and_then(|began| {
+                let stopped = if began { watch.until_end(inbox)? } else { None };
+                Ok((began, stopped))
+            })
+        }
         Err(e) => Err(unavailable(format!("no thread can be started: {e}"))),
     };
     // Whatever happened, nothing stays alive.
@@ -184,7 +195,7 @@ fn watch(
         // It reads to the end of a pipe that nobody holds any more.
         let _ = reader.join();
     }
-    let mut stopped = watched?;
+    let (began, mut stopped) = watched?;
     let over = |ceiling| !matches!(folders(limits, scratch, ceiling), Ok(bytes) if bytes <= ceiling);
     if stopped.is_none() && written.load(Ordering::Relaxed) > limits.output {
         stopped = Some(StopReason::Output);
@@ -193,7 +204,7 @@ fn watch(
         stopped = Some(StopReason::Disk);
     }
     Ok(Finish {
-        began: scratch.path("run").join("began").exists(),
+        began,
         ended: Ended {
             exit_code: if stopped.is_some() { None } else { Some(code(status)) },
             stopped,
@@ -243,10 +254,28 @@ struct Watch<'a> {
     realm: &'a mut Realm,
     limits: &'a Limits,
     scratch: &'a Scratch,
+    group: Option<&'a Cgroup>,
     started: Instant,
 }
 
 impl Watch<'_> {
+    /// Waits until the cell stands and its processes are found, and lets the program begin. Says whether it has.
+    fn until_begin(&mut self, inbox: &mpsc::Receiver<Message>) -> Result<bool> {
+        while !has_ended(self.child)? {
+            self.realm.members(usize::MAX).map_err(unwatched)?;
+            if self.realm.is_found() && self.scratch.open_gate().map_err(unwatched)? {
+                return Ok(true);
+            }
+            if self.started.elapsed() > SETUP {
+                return Err(unavailable("the cell does not come to be, or is not to be seen in /proc"));
+            }
+            if matches!(inbox.recv_timeout(Duration::from_millis(3)), Ok(Message::Stop)) {
+                return Ok(false);
+            }
+        }
+        Ok(false)
+    }
+
     /// Returns when the program has ended, with what it used too much of.
     fn until_end(&mut self, inbox: &mpsc::Receiver<Message>) -> Result<Option<StopReason>> {
         let mut talking = 2;
@@ -278,16 +307,17 @@ impl Watch<'_> {
                 return Ok(Some(reason));
             }
             if weigh {
-                weigh_at = Instant::now() + (before.elapsed() * 10).clamp(TICK, SELDOMEST);
-            }
-            if !self.realm.is_found() && self.started.elapsed() > HIDDEN {
-                return Err(unavailable("the processes of the cell are not to be seen in /proc"));
+                weigh_at = Instant::now() + (before.elapsed() * 10).clamp(2 * TICK, SELDOMEST);
             }
         }
     }
 
     fn look(&mut self, weigh: bool) -> std::io::Result<Option<StopReason>> {
-        let members = self.realm.members()?;
+        if self.group.is_some_and(Cgroup::is_full) {
+            return Ok(Some(StopReason::Processes));
+        }
+        // The two that make the cell come on top.
+        let members = self.realm.members(self.limits.processes.saturating_add(2))?;
         let mut load = self.realm.load(&members, false);
         let mut disk = 0;
         if weigh {

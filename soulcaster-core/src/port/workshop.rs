@@ -30,7 +30,7 @@ pub struct TestTask<'a> {
 /// - `test` starts from a clean copy each time: nothing of one run is seen by the next, but build products that the
 ///   workshop itself made from the same commit.
 /// - Tests that fail are a result, not an error; so is a command that cannot be started or runs out of budget.
-///   An error means that the workshop itself cannot work.
+///   An error means that the workshop itself cannot work, and `Invalid` that a diff does not apply.
 /// - Dropping a future stops every process of it.
 #[async_trait]
 pub trait Workshop: Send + Sync {
@@ -42,6 +42,9 @@ pub trait Workshop: Send + Sync {
 
     /// Finds out how the checkout is tested (cargo, pytest, npm, go, maven); nothing when it cannot tell.
     async fn detect(&self, checkout: &Path) -> Result<Option<TestCommand>>;
+
+    /// Reads a file of the commit; nothing if there is no such file, if it is not text, or if it is larger than 1 MiB.
+    async fn read(&self, checkout: &Path, commit: &str, path: &str) -> Result<Option<String>>;
 
     /// Runs tests; what they print goes to the transcript.
     async fn test(&self, task: &TestTask<'_>, transcript: &dyn Transcript) -> Result<TestRun>;
