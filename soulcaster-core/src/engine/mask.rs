@@ -53,10 +53,27 @@ impl Masked {
     /// Puts back what each placeholder in `text` stands for. What is put back is not looked into again.
     #[must_use]
     pub fn unmask(&self, text: &str) -> String {
+        self.put_back(text, |_| true)
+    }
+
+    /// As [`Masked::unmask`], but secrets stay hidden: who reads a summary or a plan needs none of them.
+    ///
+    /// ```
+    /// let masked = soulcaster_core::engine::mask("ann@example.com, password=Tr0ub4dor&3x");
+    /// assert_eq!(masked.text, "<email-1>, password=<pass-1>");
+    /// assert_eq!(masked.unmask_personal(&masked.text), "ann@example.com, password=<pass-1>");
+    /// ```
+    #[must_use]
+    pub fn unmask_personal(&self, text: &str) -> String {
+        self.put_back(text, |placeholder| !TAGS.iter().any(|tag| placeholder[1..].starts_with(tag)))
+    }
+
+    fn put_back(&self, text: &str, wanted: impl Fn(&str) -> bool) -> String {
         if self.replacements.is_empty() {
             return text.to_owned();
         }
-        let values: HashMap<&str, &Secret> = self.replacements.iter().map(|(p, v)| (p.as_str(), v)).collect();
+        let values: HashMap<&str, &Secret> =
+            self.replacements.iter().filter(|(p, _)| wanted(p)).map(|(p, v)| (p.as_str(), v)).collect();
         let mut out = String::with_capacity(text.len());
         let mut done = 0;
         for (start, placeholder) in placeholders(text) {
@@ -140,7 +157,9 @@ impl Masker {
     }
 }
 
-/// How a placeholder names a kind of secret.
+/// How placeholders name the kinds of secrets.
+const TAGS: [&str; 4] = ["pem-", "jwt-", "pass-", "key-"];
+
 fn tag(kind: &str) -> &'static str {
     match kind {
         "private key" => "pem",

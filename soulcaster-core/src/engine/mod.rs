@@ -7,6 +7,7 @@ pub mod community;
 pub mod config;
 pub mod conform;
 pub(crate) mod copies;
+pub mod dossier;
 pub(crate) mod fixed;
 pub mod group;
 pub mod identity;

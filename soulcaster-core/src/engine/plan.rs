@@ -111,23 +111,23 @@ fn list(text: &mut String, title: &str, lines: impl Iterator<Item = String>) {
 }
 
 /// `function` in `file:line`.
-fn place(frame: &Frame) -> String {
+pub(crate) fn place(frame: &Frame) -> String {
     let line = frame.line.map_or(String::new(), |line| format!(":{line}"));
     let file = frame.file.as_ref().map_or(String::new(), |file| format!(" in `{}{line}`", code(file)));
     format!("`{}`{file}", code(&frame.function))
 }
 
 /// Fit to stand between backticks on one line.
-fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     one_line(&sanitise(text, 300), 300).replace('`', "'")
 }
 
 /// At most `most` characters on one line.
-fn one_line(text: &str, most: usize) -> String {
+pub(crate) fn one_line(text: &str, most: usize) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.chars().count() <= most { line } else { line.chars().take(most - 1).chain(['…']).collect() }
 }
 
-fn count(n: u64, what: &str) -> String {
+pub(crate) fn count(n: u64, what: &str) -> String {
     if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
 }

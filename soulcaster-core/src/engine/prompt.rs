@@ -11,6 +11,8 @@ use crate::port::language::Prompt;
 const BETWEEN: &str = "\n---\n";
 /// Most bytes of one value.
 const VALUE_BYTES: usize = 64 * 1024;
+/// Most tokens of an answer. Models that think before they answer do so within it.
+const ANSWER_TOKENS: u32 = 8192;
 
 /// A prompt that the engine needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -28,7 +30,7 @@ pub enum Template {
 pub struct Filled {
     /// The prompt.
     pub prompt: Prompt,
-    /// Puts secrets and personal data back into what this machine alone keeps; what is published does without.
+    /// Puts back what was hidden.
     pub masked: Masked,
 }
 
@@ -60,7 +62,6 @@ impl Template {
     #[must_use]
     pub fn schema(self) -> Value {
         let text = |most: u32| json!({"type": "string", "minLength": 1, "maxLength": most});
-        let list = |count: u32, most: u32| json!({"type": "array", "maxItems": count, "items": text(most)});
         let properties = match self {
             Self::Title => json!({"title": text(120)}),
             Self::Summary => json!({"summary": text(2000)}),
@@ -68,8 +69,7 @@ impl Template {
                 "title": text(120),
                 "description": text(8000),
                 "steps": {"type": "array", "minItems": 1, "maxItems": 20, "items": text(1000)},
-                "files": list(20, 300),
-                "acceptance": list(20, 500),
+                "acceptance": {"type": "array", "maxItems": 20, "items": text(500)},
             }),
         };
         let required: Vec<&String> = properties.as_object().into_iter().flat_map(|p| p.keys()).collect();
@@ -128,7 +128,7 @@ impl Template {
             system: system.trim().to_owned(),
             user: masked.text.clone(),
             schema: Some(self.schema()),
-            max_tokens: if self == Self::Plan { 8192 } else { 2048 },
+            max_tokens: ANSWER_TOKENS,
         };
         Ok(Filled { prompt, masked })
     }

@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::{self, ProjectId};
 use crate::model::usage::{Ceilings, Period, UsageEvent};
 use crate::port::agent::Spend;
-use crate::port::language::{Completion, LanguageModel, Prompt};
+use crate::port::language::{Completion, LanguageModel, OnText, Prompt};
 use crate::port::store::{Expect, Query, Store, Write};
 use crate::soulcaster::Soulcaster;
 
@@ -106,18 +106,14 @@ impl Ledger {
         Spend { calls: 1, input_tokens, output_tokens, micro_usd }
     }
 
-    /// Makes room for a call that takes `highest` at most.
+    /// Makes room for a call that takes `highest` at most, under the ceilings that the project has now.
     ///
     /// # Errors
     /// `QuotaExceeded` when a ceiling is reached: it names the ceiling and when it lifts. `RateLimited` when only calls
     /// that are under way are in the way. Those of the store.
-    pub async fn reserve(
-        &self,
-        project: &ProjectId,
-        ceilings: &Ceilings,
-        highest: Spend,
-    ) -> Result<Reservation> {
-        if *ceilings != Ceilings::default() {
+    pub async fn reserve(&self, project: &ProjectId, highest: Spend) -> Result<Reservation> {
+        let ceilings = ceilings(&self.store, project).await?;
+        if ceilings != Ceilings::default() {
             self.catch_up(project).await?;
         }
         let now = (self.clock)();
@@ -222,7 +218,8 @@ impl Reservation {
         let unkept = (event.at, spend);
         ledger.books().entry(self.project.clone()).or_default().unkept.insert(event.id.clone(), unkept);
         ledger.store.commit(&self.project, vec![Write::put(&event, Expect::Absent)?]).await?;
-        ledger.catch_up(&self.project).await?;
+        // What cannot be read from the store now counts from memory until it can.
+        let _ = ledger.catch_up(&self.project).await;
         Ok(event)
     }
 }
@@ -246,8 +243,8 @@ impl Spend {
 
 /// A language model whose calls are counted for one project and refused past its ceilings.
 ///
-/// A call that fails counts as nothing, but for one whose answer came and cannot be used (`TooLarge`, `Unexpected`): it
-/// was paid for, and counts with its highest cost.
+/// A call that fails counts as nothing, but for one that was answered by what cannot be used (`TooLarge`, `Unexpected`) or
+/// by a refusal (`Invalid`): it was paid for, and counts with its highest cost.
 ///
 /// ```
 /// # #[cfg(feature = "testing")]
@@ -257,13 +254,16 @@ impl Spend {
 /// use soulcaster_core::flow::{Ledger, Metered};
 /// use soulcaster_core::model::Ceilings;
 /// use soulcaster_core::port::{LanguageModel, Prompt};
-/// use soulcaster_core::{ErrorKind, ProjectId, memory::MemoryStore, testing::ScriptedModel};
+/// use soulcaster_core::{ErrorKind, ProjectId, Soulcaster, testing::ScriptedModel};
 ///
-/// let store = Arc::new(MemoryStore::new());
+/// let soulcaster = Soulcaster::in_memory();
+/// let project = ProjectId::new("shop")?;
+/// let ceilings = Ceilings { tokens_per_day: Some(1), ..Ceilings::default() };
+/// soulcaster.change_ceilings(&project, &ceilings).await?;
+/// let store = Arc::clone(soulcaster.store());
 /// let ledger = Ledger::new(store, Arc::new(|_, i, o| i + 5 * o), Arc::new(|| DateTime::UNIX_EPOCH), b"seed");
 /// let model = Arc::new(ScriptedModel::new().always("title", "A title"));
-/// let ceilings = Ceilings { tokens_per_day: Some(1), ..Ceilings::default() };
-/// let metered = Metered::new(model, ledger, ProjectId::new("shop")?, ceilings);
+/// let metered = Metered::new(model, ledger, project);
 /// let prompt = Prompt { task: "title", user: "…".into(), ..Prompt::default() };
 /// metered.complete(&prompt).await?;
 /// assert_eq!(metered.complete(&prompt).await.unwrap_err().kind(), ErrorKind::QuotaExceeded);
@@ -274,7 +274,6 @@ pub struct Metered {
     model: Arc<dyn LanguageModel>,
     ledger: Ledger,
     project: ProjectId,
-    ceilings: Ceilings,
     job: Option<String>,
 }
 
@@ -282,7 +281,6 @@ impl fmt::Debug for Metered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Metered")
             .field("project", &self.project)
-            .field("ceilings", &self.ceilings)
             .field("job", &self.job)
             .finish_non_exhaustive()
     }
@@ -291,13 +289,8 @@ impl fmt::Debug for Metered {
 impl Metered {
     /// Counts the calls of `model` for `project`.
     #[must_use]
-    pub fn new(
-        model: Arc<dyn LanguageModel>,
-        ledger: Ledger,
-        project: ProjectId,
-        ceilings: Ceilings,
-    ) -> Self {
-        Self { model, ledger, project, ceilings, job: None }
+    pub fn new(model: Arc<dyn LanguageModel>, ledger: Ledger, project: ProjectId) -> Self {
+        Self { model, ledger, project, job: None }
     }
 
     /// Names the job that the calls are for.
@@ -310,7 +303,7 @@ impl Metered {
     async fn reserve(&self, prompt: &Prompt) -> Result<Reservation> {
         let name = self.model.name(prompt.task);
         let highest = self.ledger.cost(&name, prompt.question_tokens(), prompt.answer_tokens().into());
-        self.ledger.reserve(&self.project, &self.ceilings, highest).await
+        self.ledger.reserve(&self.project, highest).await
     }
 
     async fn settle(
@@ -327,7 +320,7 @@ impl Metered {
                 Ok(done)
             }
             Err(error) => {
-                if matches!(error.kind(), ErrorKind::TooLarge | ErrorKind::Unexpected) {
+                if matches!(error.kind(), ErrorKind::TooLarge | ErrorKind::Unexpected | ErrorKind::Invalid) {
                     let highest = room.highest;
                     room.settle(prompt.task, &self.model.name(prompt.task), job, highest).await?;
                 }
@@ -349,14 +342,34 @@ impl LanguageModel for Metered {
         self.settle(room, prompt, answer).await
     }
 
-    async fn stream(&self, prompt: &Prompt, on_text: &mut (dyn FnMut(&str) + Send)) -> Result<Completion> {
+    async fn stream(&self, prompt: &Prompt, on_text: &mut OnText<'_>) -> Result<Completion> {
         let room = self.reserve(prompt).await?;
         let answer = self.model.stream(prompt, on_text).await;
         self.settle(room, prompt, answer).await
     }
 }
 
+async fn ceilings(store: &Arc<dyn Store>, project: &ProjectId) -> Result<Ceilings> {
+    Ok(store.read::<Ceilings>(project, "settings").await?.map_or_else(Ceilings::default, |(kept, _)| kept))
+}
+
 impl Soulcaster {
+    /// The most that model calls for `project` may take.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn ceilings(&self, project: &ProjectId) -> Result<Ceilings> {
+        ceilings(&self.store, project).await
+    }
+
+    /// Changes the most that model calls for `project` may take; it holds from the next call on.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn change_ceilings(&self, project: &ProjectId, ceilings: &Ceilings) -> Result<()> {
+        self.store.commit(project, vec![Write::put(ceilings, Expect::Any)?]).await.map(|_| ())
+    }
+
     /// What model calls for `project` took in the day or month that `at` lies in.
     ///
     /// # Errors

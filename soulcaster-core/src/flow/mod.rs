@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod answer;
+pub mod author;
 pub(crate) mod binding;
 pub mod cleanup;
 pub mod clusters;

@@ -124,7 +124,7 @@ impl Soulcaster {
         let mut text = by_rule(&brief);
         let mut author = PlanAuthor::Rule;
         if let Some(model) = model
-            && let Ok((better, name)) = by_model(model, &brief).await
+            && let Ok((better, name)) = self.plan_by(model, &brief).await
         {
             // Files are what was found, not what a model remembers.
             text = PlanText { files: text.files, ..better };
@@ -310,10 +310,6 @@ impl FixSettings {
         );
         Err(Error::invalid("fixes.isolation", message.to_lowercase()))
     }
-}
-
-async fn by_model(_: &dyn LanguageModel, _: &Brief) -> Result<(PlanText, String)> {
-    Err(Error::new(ErrorKind::Unavailable, "plan", "TEMP"))
 }
 
 fn no_cluster(project: &ProjectId, id: &ClusterId) -> Error {

@@ -73,7 +73,7 @@ impl Period {
     }
 }
 
-/// The most that model calls of a project may take; without a limit as much as they take.
+/// The most that model calls of a project may take; without a limit as much as they take. There is one a project.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]
@@ -84,6 +84,13 @@ pub struct Ceilings {
     pub micro_usd_per_month: Option<u64>,
     /// Tokens a day (UTC).
     pub tokens_per_day: Option<u64>,
+}
+
+impl Record for Ceilings {
+    const COLLECTION: &'static str = "ceilings";
+    fn key(&self) -> String {
+        "settings".to_owned()
+    }
 }
 
 #[cfg(test)]

@@ -52,6 +52,9 @@ pub struct Completion {
     pub output_tokens: u64,
 }
 
+/// Takes the pieces of an answer, in order.
+pub type OnText<'a> = dyn FnMut(&str) + Send + 'a;
+
 /// Answers prompts.
 ///
 /// # Contract
@@ -84,5 +87,5 @@ pub trait LanguageModel: Send + Sync {
     async fn complete(&self, prompt: &Prompt) -> Result<Completion>;
 
     /// Answers one prompt and hands on the text while it is written, for a person who waits.
-    async fn stream(&self, prompt: &Prompt, on_text: &mut (dyn FnMut(&str) + Send)) -> Result<Completion>;
+    async fn stream(&self, prompt: &Prompt, on_text: &mut OnText<'_>) -> Result<Completion>;
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::ok;
 use crate::error::{Error, ErrorKind, Result};
-use crate::port::language::{Completion, LanguageModel, Prompt};
+use crate::port::language::{Completion, LanguageModel, OnText, Prompt};
 
 /// Checks the contract of [`LanguageModel`] with ordinary prompts; the model has to be there and to have budget.
 ///
@@ -152,7 +152,7 @@ impl LanguageModel for ScriptedModel {
         }
     }
 
-    async fn stream(&self, prompt: &Prompt, on_text: &mut (dyn FnMut(&str) + Send)) -> Result<Completion> {
+    async fn stream(&self, prompt: &Prompt, on_text: &mut OnText<'_>) -> Result<Completion> {
         let completion = self.complete(prompt).await?;
         for piece in completion.text.split_inclusive(' ') {
             on_text(piece);

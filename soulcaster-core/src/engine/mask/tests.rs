@@ -390,3 +390,18 @@ proptest! {
         prop_assert!(found.iter().all(|f| text.get(f.range.clone()).is_some_and(|t| !t.is_empty())));
     }
 }
+
+#[test]
+fn secrets_stay_hidden_where_personal_data_come_back() {
+    let text = format!(
+        "ann@example.com 10.1.2.3 sk-ant-api03-{} postgres://u:hunter22@db/x eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N",
+        "aB3-".repeat(20)
+    );
+    let masked = mask(&text);
+    let back = masked.unmask_personal(&masked.text);
+    assert!(back.starts_with("ann@example.com 10.1.2.3 <key-1> "), "{back}");
+    for secret in ["sk-ant", "hunter22", "eyJ"] {
+        assert!(!back.contains(secret), "{back}");
+    }
+    assert_eq!(masked.unmask(&masked.text), text);
+}

@@ -32,7 +32,7 @@ impl LanguageModel for Slow {
         Ok(Completion { text: "x".into(), model: "slow".into(), input_tokens: 100, output_tokens: 100 })
     }
 
-    async fn stream(&self, prompt: &Prompt, _: &mut (dyn FnMut(&str) + Send)) -> Result<Completion> {
+    async fn stream(&self, prompt: &Prompt, _: &mut OnText<'_>) -> Result<Completion> {
         self.complete(prompt).await
     }
 }
@@ -49,7 +49,7 @@ impl LanguageModel for Failing {
         Err(Error::new(self.0, "test", "fails"))
     }
 
-    async fn stream(&self, prompt: &Prompt, _: &mut (dyn FnMut(&str) + Send)) -> Result<Completion> {
+    async fn stream(&self, prompt: &Prompt, _: &mut OnText<'_>) -> Result<Completion> {
         self.complete(prompt).await
     }
 }
@@ -73,6 +73,11 @@ fn bench() -> Bench {
     Bench { store, ledger, seconds }
 }
 
+/// Sets the ceilings of the project.
+async fn set(ledger: &Ledger, ceilings: Ceilings) {
+    ledger.store.commit(&project(), vec![Write::put(&ceilings, Expect::Any).unwrap()]).await.unwrap();
+}
+
 fn done() -> Arc<Slow> {
     Arc::new(Slow(Mutex::default(), Mutex::new(true)))
 }
@@ -88,7 +93,7 @@ fn prompt() -> Prompt {
 #[tokio::test]
 async fn what_a_call_takes_is_kept_with_task_model_job_and_price() {
     let Bench { store, ledger, .. } = bench();
-    let metered = Metered::new(done(), ledger, project(), Ceilings::default()).job("j1");
+    let metered = Metered::new(done(), ledger, project()).job("j1");
     metered.complete(&prompt()).await.unwrap();
     metered.stream(&prompt(), &mut |_| {}).await.unwrap();
     let store: Arc<dyn Store> = store;
@@ -114,7 +119,8 @@ async fn what_a_call_takes_is_kept_with_task_model_job_and_price() {
 async fn ceiling_is_passed_by_one_call_at_most_and_lifts_with_the_day() {
     let Bench { ledger, seconds, .. } = bench();
     seconds.store(86_400 - 10, Ordering::SeqCst);
-    let metered = Metered::new(done(), ledger.clone(), project(), tokens(500));
+    set(&ledger, tokens(500)).await;
+    let metered = Metered::new(done(), ledger.clone(), project());
     for _ in 0..3 {
         metered.complete(&prompt()).await.unwrap(); // 200 tokens each
     }
@@ -126,10 +132,24 @@ async fn ceiling_is_passed_by_one_call_at_most_and_lifts_with_the_day() {
     assert_eq!(error.retry_after().unwrap().as_secs(), 10);
     seconds.store(86_400, Ordering::SeqCst);
     metered.complete(&prompt()).await.unwrap();
-    // A project is its own.
+    // A project is its own, and so are its ceilings.
     let other = ProjectId::new("other").unwrap();
     seconds.store(86_400 - 1, Ordering::SeqCst);
-    Metered::new(done(), ledger, other, tokens(500)).complete(&prompt()).await.unwrap();
+    Metered::new(done(), ledger, other).complete(&prompt()).await.unwrap();
+}
+
+#[tokio::test]
+async fn ceilings_hold_from_the_next_call_on() {
+    let Bench { ledger, store, .. } = bench();
+    let soulcaster = Soulcaster::builder(store).build().unwrap();
+    assert_eq!(soulcaster.ceilings(&project()).await.unwrap(), Ceilings::default());
+    let metered = Metered::new(done(), ledger, project());
+    metered.complete(&prompt()).await.unwrap();
+    soulcaster.change_ceilings(&project(), &tokens(200)).await.unwrap();
+    assert_eq!(soulcaster.ceilings(&project()).await.unwrap(), tokens(200));
+    assert_eq!(metered.complete(&prompt()).await.unwrap_err().kind(), ErrorKind::QuotaExceeded);
+    soulcaster.change_ceilings(&project(), &tokens(201)).await.unwrap();
+    metered.complete(&prompt()).await.unwrap();
 }
 
 #[tokio::test]
@@ -146,7 +166,9 @@ async fn money_has_ceilings_a_day_and_a_month() {
             "1970-02-01T",
         ),
     ] {
-        let metered = Metered::new(done(), bench().ledger, project(), ceilings);
+        let ledger = bench().ledger;
+        set(&ledger, ceilings).await;
+        let metered = Metered::new(done(), ledger, project());
         metered.complete(&prompt()).await.unwrap();
         let error = metered.complete(&prompt()).await.unwrap_err();
         assert!(error.message().contains(name) && error.message().contains(end), "{error}");
@@ -158,7 +180,9 @@ async fn calls_side_by_side_pass_the_ceiling_by_one_at_most() {
     // The highest cost of a call is 44 + 256 + 100 tokens, what it takes 200.
     for (ceiling, side_by_side) in [(1, 1), (399, 1), (400, 1), (799, 1), (800, 2), (2000, 5), (4100, 10)] {
         let slow = Arc::new(Slow(Mutex::default(), Mutex::new(false)));
-        let metered = Metered::new(slow.clone(), bench().ledger, project(), tokens(ceiling));
+        let ledger = bench().ledger;
+        set(&ledger, tokens(ceiling)).await;
+        let metered = Metered::new(slow.clone(), ledger, project());
         let prompt = prompt();
         let mut calls: Vec<Pin<Box<dyn Future<Output = Result<Completion>> + '_>>> =
             (0..20).map(|_| Box::pin(metered.complete(&prompt)) as _).collect();
@@ -193,7 +217,9 @@ fn futures_poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
 #[tokio::test]
 async fn call_that_is_given_up_gives_its_room_back() {
     let slow = Arc::new(Slow(Mutex::default(), Mutex::new(false)));
-    let metered = Metered::new(slow, bench().ledger, project(), tokens(500));
+    let ledger = bench().ledger;
+    set(&ledger, tokens(500)).await;
+    let metered = Metered::new(slow, ledger, project());
     let prompt = prompt();
     for _ in 0..3 {
         let mut call = Box::pin(metered.complete(&prompt));
@@ -206,12 +232,13 @@ async fn answer_that_cannot_be_used_was_paid_for_and_a_refusal_was_not() {
     for (kind, spent) in [
         (ErrorKind::TooLarge, 400),
         (ErrorKind::Unexpected, 400),
+        (ErrorKind::Invalid, 400),
         (ErrorKind::Unavailable, 0),
         (ErrorKind::RateLimited, 0),
         (ErrorKind::Unauthorized, 0),
     ] {
         let Bench { store, ledger, .. } = bench();
-        let metered = Metered::new(Arc::new(Failing(kind)), ledger, project(), tokens(10_000));
+        let metered = Metered::new(Arc::new(Failing(kind)), ledger, project());
         assert_eq!(metered.complete(&prompt()).await.unwrap_err().kind(), kind);
         let soulcaster = Soulcaster::builder(store).build().unwrap();
         let spend = soulcaster.spend(&project(), Period::Day, DateTime::UNIX_EPOCH).await.unwrap();
@@ -224,8 +251,9 @@ async fn what_another_process_has_kept_counts_too() {
     let Bench { store, ledger, .. } = bench();
     let clock: Clock = Arc::new(|| DateTime::UNIX_EPOCH);
     let other = Ledger::new(store, Arc::new(|_, i, o| i + o), clock, b"two");
-    let here = Metered::new(done(), ledger, project(), tokens(500));
-    let there = Metered::new(done(), other, project(), tokens(500));
+    set(&ledger, tokens(500)).await;
+    let here = Metered::new(done(), ledger, project());
+    let there = Metered::new(done(), other, project());
     here.complete(&prompt()).await.unwrap();
     there.complete(&prompt()).await.unwrap();
     here.complete(&prompt()).await.unwrap();
@@ -238,12 +266,13 @@ async fn what_another_process_has_kept_counts_too() {
 async fn store_that_fails_stops_the_spending_and_not_the_counting() {
     use crate::testing::{Fault, FaultyStore};
 
-    for nth in 1..4 {
+    for nth in 2..5 {
         let store: Arc<dyn Store> =
             Arc::new(FaultyStore::new(Arc::new(MemoryStore::new()), Fault::Before, nth));
         let clock: Clock = Arc::new(|| DateTime::UNIX_EPOCH);
         let ledger = Ledger::new(store, Arc::new(|_, i, o| i + o), clock, b"one");
-        let metered = Metered::new(done(), ledger, project(), tokens(500));
+        set(&ledger, tokens(500)).await;
+        let metered = Metered::new(done(), ledger, project());
         let mut answers = 0;
         for _ in 0..20 {
             answers += usize::from(metered.complete(&prompt()).await.is_ok());
