@@ -28,7 +28,7 @@ fn the_demonstration_goes_all_the_way_and_leaves_a_readable_pull_request() {
     }
     let path = desk.path(answer["pull_request"].as_str().unwrap());
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{e}: {}", path.display()));
-    for part in ["## Proof", "| failed | passed |", "## Reports", "https://github.com/acme/invoices/issues/", "Roll back"] {
+    for part in ["## Proof", "| failed | passed |", "## Reports", "https://github.com/greengrocer/cart/issues/", "Roll back"] {
         assert!(text.contains(part), "{part:?} is missing:\n{text}");
     }
     assert!(desk.path("out/report.html").is_file());
@@ -48,9 +48,9 @@ impl Scene {
         // The demonstration's own repository and reports.
         desk.run(&["demo", "--out", "sample", "--json"]).ok();
         let repositories = desk.path("repositories");
-        std::fs::create_dir_all(repositories.join("acme")).unwrap();
-        let bare = repositories.join("acme/invoices.git");
-        git(&desk.path("sample"), &["clone", "-q", "--bare", "repositories/acme/invoices.git", bare.to_str().unwrap()]);
+        std::fs::create_dir_all(repositories.join("greengrocer")).unwrap();
+        let bare = repositories.join("greengrocer/cart.git");
+        git(&desk.path("sample"), &["clone", "-q", "--bare", "repositories/greengrocer/cart.git", bare.to_str().unwrap()]);
         // As it was before the fix was merged.
         let first = git(&bare, &["rev-list", "--max-parents=0", "main"]);
         git(&bare, &["update-ref", "refs/heads/main", first.trim()]);
@@ -60,7 +60,7 @@ impl Scene {
         desk.run(&["triage", "sample/reports.jsonl", "--json"]).ok();
         let clusters = desk.run(&["clusters", "--json"]).ok().json();
         let cluster = clusters["clusters"][0]["id"].as_str().unwrap().to_owned();
-        desk.run(&["settings", "repository=acme/invoices", "repetitions=1"]).ok();
+        desk.run(&["settings", "repository=greengrocer/cart", "repetitions=1"]).ok();
         Self { desk, repositories, cluster }
     }
 
@@ -74,7 +74,7 @@ impl Scene {
     }
 
     fn bare(&self) -> PathBuf {
-        self.repositories.join("acme/invoices.git")
+        self.repositories.join("greengrocer/cart.git")
     }
 
     fn pull_requests(&self) -> Vec<PathBuf> {
@@ -249,7 +249,7 @@ fn the_command_line_fixes_a_group_and_plans_are_changed_and_approved() {
     let fix = |more: &[&str]| desk.run(&[&["fix", cluster, "--json"], &equipped[..], more].concat());
     fix(&[]).told(1, &["approved first", "--approve"]);
     let plan = desk.run(&["plan", cluster, "--json"]).ok().json();
-    assert_eq!((&plan["author"]["kind"], &plan["brief"]["repository"]), (&json!("rule"), &json!("acme/invoices")));
+    assert_eq!((&plan["author"]["kind"], &plan["brief"]["repository"]), (&json!("rule"), &json!("greengrocer/cart")));
     let changed = desk.run(&["plan", cluster, "--title", "Fix: the totals", "--approve", "--json"]).ok().json();
     assert_eq!((&changed["title"], &changed["status"], &changed["revision"]), (&json!("Fix: the totals"), &json!("approved"), &json!(plan["revision"].as_u64().unwrap() + 1)));
     let done = fix(&[]).ok();

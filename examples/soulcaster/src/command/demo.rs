@@ -28,7 +28,7 @@ use crate::text::plain;
 /// The sample: a repository, reports about it, a recorded agent.
 static SAMPLE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../demo");
 /// What the repository is called.
-const REPOSITORY: &str = "acme/invoices";
+const REPOSITORY: &str = "greengrocer/cart";
 
 /// What `demo --json` prints.
 #[derive(Serialize)]
@@ -165,13 +165,13 @@ async fn make_repository(folder: &Path, repositories: &Path) -> Result<PathBuf> 
     git.run(&["init", "--quiet", "--bare"]).await?;
     let git = git.setting("core.bare", "false");
     git.run(&["add", "--all"]).await?;
-    git.run(&["commit", "--quiet", "--message", "Invoices"]).await?;
+    git.run(&["commit", "--quiet", "--message", "The cart"]).await?;
     Ok(bare)
 }
 
 fn identified(git: Git) -> Git {
     ["GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"].into_iter().fold(git, |git, name| {
-        git.env(name, if name.ends_with("EMAIL") { "acme@example.com" } else { "Acme" })
+        git.env(name, if name.ends_with("EMAIL") { "shop@example.com" } else { "Green Grocer" })
     })
 }
 
