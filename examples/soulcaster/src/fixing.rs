@@ -90,10 +90,10 @@ async fn keep(soulcaster: &Soulcaster, project: &ProjectId, id: &str, token: u64
 }
 
 /// An empty folder that is gone when this is dropped.
-struct Scratch(PathBuf);
+pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
-    fn make(job: &str) -> Result<Self> {
+    pub(crate) fn make(job: &str) -> Result<Self> {
         let name = format!("soulcaster-{job}-{}", digest(&[&secret::random()?], 8));
         let path = std::env::temp_dir().join(name);
         let mut builder = std::fs::DirBuilder::new();
@@ -106,7 +106,7 @@ impl Scratch {
         Ok(Self(path))
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 }

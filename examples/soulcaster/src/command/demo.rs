@@ -9,10 +9,15 @@ use console::style;
 use include_dir::{Dir, include_dir};
 use serde::Serialize;
 use soulcaster_agents::git::Git;
-use soulcaster_agents::{LocalHost, LocalWorkshop, ReplayRunner};
+use soulcaster_agents::host::LocalHost;
+use soulcaster_agents::replay::ReplayRunner;
+use soulcaster_agents::sandbox::Sandbox;
+use soulcaster_agents::workshop::LocalWorkshop;
 use soulcaster_core::flow::{ClusterQuery, FixRequest, Hands};
-use soulcaster_core::model::{AgentJob, Cluster, ClusterStatus, CodingPlan, FixSettings, FixStatus, Limits};
-use soulcaster_core::port::{AgentRunner, Isolation, Workshop};
+use soulcaster_core::model::{
+    AgentJob, Cluster, ClusterStatus, CodingPlan, FixSettings, FixStatus, Limits, TestCommand, TestDialect,
+};
+use soulcaster_core::port::{AgentRunner, Isolation};
 use soulcaster_core::{ClusterId, Error, ErrorKind, ProjectId, Result, Soulcaster};
 
 use super::fix::{job_text, line_text};
@@ -57,18 +62,25 @@ pub(super) async fn demo(session: &Session, args: &args::Demo) -> Result<Outcome
     write_page(&session, &soulcaster, Output::create(&out.join("report.html"))?).await?;
 
     title(&session, 2, "The largest group becomes a brief and a plan");
-    let workshop = LocalWorkshop::new();
+    let sandbox = Sandbox::find();
+    let least = sandbox.isolation().min(Isolation::Confined);
+    let workshop = LocalWorkshop::new(sandbox).least(least);
     let settings = FixSettings {
         repository: Some(REPOSITORY.to_owned()),
         // The sample's code and reports are this program's own.
-        least_isolation: workshop.isolation().min(Isolation::Confined),
+        least_isolation: least,
+        test: Some(TestCommand {
+            argv: ["python3", "-B", "-m", "unittest", "-v"].map(str::to_owned).to_vec(),
+            dialect: TestDialect::Unittest,
+            folder: None,
+        }),
         ..FixSettings::default()
     };
-    if settings.least_isolation == Isolation::None {
+    if least == Isolation::None {
         session.say("   (bubblewrap is missing: the sample's tests run without a sandbox)");
     }
     soulcaster.change_fix_settings(&session.project, &settings).await?;
-    let runner: Arc<dyn AgentRunner> = Arc::new(ReplayRunner::from_file(&out.join("replay.json"))?);
+    let runner: Arc<dyn AgentRunner> = Arc::new(ReplayRunner::open(&out.join("replay.json"))?);
     let hands = Hands {
         host: Arc::new(LocalHost::new(&repositories)),
         workshop: Arc::new(workshop),
