@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // nothing but tests and what they share
 
 mod access;
+mod agents;
 mod api;
 mod bad_input;
 mod binary;
