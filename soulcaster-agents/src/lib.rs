@@ -4,6 +4,8 @@
 //! | --- | --- |
 //! | turn texts into vectors over an OpenAI-compatible endpoint | [`OpenAiEmbedder`] |
 //! | lend an agent a model without the key | [`broker::Broker`] |
+//! | clone from GitHub or from folders, publish as a draft pull request | [`host::GitHub`], [`host::LocalHost`] |
+//! | search a checkout and run its tests, shut in | [`workshop::LocalWorkshop`] |
 //! | run git so that nothing of a repository runs with it | [`git::Git`] |
 //! | run programs shut in, within a budget | [`sandbox::Sandbox`] |
 //!
@@ -16,9 +18,13 @@ pub mod broker;
 mod endpoint;
 #[cfg(unix)]
 pub mod git;
+#[cfg(unix)]
+pub mod host;
 pub mod openai;
 mod retry;
 #[cfg(unix)]
 pub mod sandbox;
+#[cfg(unix)]
+pub mod workshop;
 
 pub use openai::OpenAiEmbedder;

@@ -28,6 +28,7 @@ use soulcaster_core::{Error, ErrorKind, Result};
 
 use lines::Line;
 use scratch::Scratch;
+pub(crate) use scratch::remove;
 use supervisor::{Limits, Supervisor};
 use toolchains::Toolchains;
 
