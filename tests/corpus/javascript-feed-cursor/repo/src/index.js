@@ -1,0 +1,3 @@
+export { decode, encode } from './cursor.js';
+export { Feed, LARGEST_PAGE } from './feed.js';
+export { walk } from './walk.js';

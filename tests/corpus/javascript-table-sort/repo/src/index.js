@@ -1,0 +1,3 @@
+export { compare, isEmpty } from './compare.js';
+export { Grid } from './grid.js';
+export { sortBy } from './sort.js';

@@ -1,0 +1,3 @@
+export { Queue } from './queue.js';
+export { summary } from './summary.js';
+export { Upload } from './upload.js';

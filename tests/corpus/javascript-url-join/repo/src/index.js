@@ -1,0 +1,3 @@
+export { Client } from './client.js';
+export { join } from './join.js';
+export { query, withQuery } from './query.js';
