@@ -7,6 +7,9 @@
 //! | clone from GitHub or from folders, publish as a draft pull request | [`host::GitHub`], [`host::LocalHost`] |
 //! | search a checkout and run its tests, shut in | [`workshop::LocalWorkshop`] |
 //! | run git so that nothing of a repository runs with it | [`git::Git`] |
+//! | run coding agents, shut in here | [`local::LocalRunner`] |
+//! | run coding agents in machines of E2B | [`e2b::E2bRunner`] |
+//! | replay what an agent did | [`replay::ReplayRunner`] |
 //! | run programs shut in, within a budget | [`sandbox::Sandbox`] |
 //!
 //! Everything here is behind a port of [`soulcaster_core::port`]; the engine never sees which one it talks to.
@@ -15,12 +18,24 @@
 mod answer;
 #[cfg(unix)]
 pub mod broker;
+#[cfg(unix)]
+mod cli;
+#[cfg(unix)]
+pub mod e2b;
 mod endpoint;
 #[cfg(unix)]
 pub mod git;
 #[cfg(unix)]
 pub mod host;
+#[cfg(unix)]
+pub mod local;
+#[cfg(unix)]
+mod log;
 pub mod openai;
+#[cfg(unix)]
+mod patch;
+#[cfg(unix)]
+pub mod replay;
 mod retry;
 #[cfg(unix)]
 pub mod sandbox;

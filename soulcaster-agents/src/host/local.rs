@@ -260,3 +260,6 @@ fn page(publication: &Publication, number: u64, commit: &str, stat: &str) -> Str
         body.trim()
     )
 }
+
+#[cfg(test)]
+mod tests;
