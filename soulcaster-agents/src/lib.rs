@@ -4,6 +4,8 @@
 //! | --- | --- |
 //! | turn texts into vectors over an OpenAI-compatible endpoint | [`OpenAiEmbedder`] |
 //! | lend an agent a model without the key | [`broker::Broker`] |
+//! | clone from GitHub or from folders, publish as a draft pull request | [`host::GitHub`], [`host::LocalHost`] |
+//! | search a checkout and run its tests, shut in | [`workshop::LocalWorkshop`] |
 //! | run git so that nothing of a repository runs with it | [`git::Git`] |
 //! | run coding agents, shut in here | [`local::LocalRunner`] |
 //! | run coding agents in machines of E2B | [`e2b::E2bRunner`] |
@@ -24,6 +26,8 @@ mod endpoint;
 #[cfg(unix)]
 pub mod git;
 #[cfg(unix)]
+pub mod host;
+#[cfg(unix)]
 pub mod local;
 #[cfg(unix)]
 mod log;
@@ -35,5 +39,7 @@ pub mod replay;
 mod retry;
 #[cfg(unix)]
 pub mod sandbox;
+#[cfg(unix)]
+pub mod workshop;
 
 pub use openai::OpenAiEmbedder;

@@ -30,6 +30,7 @@ use soulcaster_core::{Error, ErrorKind, Result};
 use cgroup::Cgroup;
 use lines::Line;
 use scratch::Scratch;
+pub(crate) use scratch::remove;
 use supervisor::{Limits, Supervisor};
 use toolchains::Toolchains;
 
