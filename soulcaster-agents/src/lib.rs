@@ -13,10 +13,16 @@
 mod answer;
 #[cfg(unix)]
 pub mod broker;
+#[cfg(unix)]
+mod cli;
 mod endpoint;
 #[cfg(unix)]
 pub mod git;
+#[cfg(unix)]
+pub mod local;
 pub mod openai;
+#[cfg(unix)]
+mod patch;
 mod retry;
 #[cfg(unix)]
 pub mod sandbox;

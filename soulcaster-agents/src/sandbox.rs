@@ -33,6 +33,9 @@ use scratch::Scratch;
 use supervisor::{Limits, Supervisor};
 use toolchains::Toolchains;
 
+pub(crate) use scratch::remove;
+pub(crate) use toolchains::{in_system, which};
+
 /// Where the work folder is inside a confined cell.
 pub const WORK: &str = "/work";
 
@@ -233,7 +236,7 @@ impl Sandbox {
 
 impl Confinement {
     fn find() -> Result<Self, String> {
-        let bwrap = toolchains::which("bwrap")
+        let bwrap = which("bwrap")
             .ok_or("bubblewrap is missing; install it (Debian and Ubuntu: apt install bubblewrap)")?;
         let help = Command::new(&bwrap).arg("--help").stdin(Stdio::null()).output();
         let help = help.map_err(|e| format!("bubblewrap cannot be started: {e}"))?;
@@ -241,7 +244,7 @@ impl Confinement {
         let found = Self {
             bwrap,
             disable_userns: help.contains("--disable-userns"),
-            socat: toolchains::which("socat"),
+            socat: which("socat"),
             toolchains: Toolchains::find(),
         };
         found.try_it()?;

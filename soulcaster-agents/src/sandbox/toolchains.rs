@@ -97,7 +97,8 @@ fn prefix(program: &Path, home: &Path) -> Option<PathBuf> {
     (!shared).then(|| prefix.to_path_buf())
 }
 
-fn in_system(path: &Path) -> bool {
+/// Whether a path is in every cell anyway.
+pub(crate) fn in_system(path: &Path) -> bool {
     SYSTEM.iter().any(|folder| path.starts_with(folder))
 }
 

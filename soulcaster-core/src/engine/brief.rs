@@ -155,15 +155,25 @@ fn pick(texts: &[String], wanted: fn(&str) -> bool) -> Vec<String> {
 
 /// Lines, and the sentences in them.
 fn sentences(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().flat_map(|line| line.split_inclusive(". ")).map(str::trim).filter(|line| line.len() > 8)
+    text.lines()
+        .flat_map(|line| {
+            let (step, prose) = if is_step(line.trim()) { (Some(line), "") } else { (None, line) };
+            step.into_iter().chain(prose.split_inclusive(". "))
+        })
+        .map(str::trim)
+        .filter(|line| line.len() > 8)
+}
+
+/// `2. Apply a coupon`.
+fn is_step(line: &str) -> bool {
+    line.split_once(['.', ')']).is_some_and(|(number, rest)| {
+        (1..=2).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit()) && rest.starts_with(' ')
+    })
 }
 
 /// How to see the problem: numbered steps, commands, `when I …`.
 fn is_reproduction(line: &str) -> bool {
     let lower = line.to_lowercase();
-    let numbered = line.split_once(['.', ')']).is_some_and(|(n, rest)| {
-        !n.is_empty() && n.len() <= 2 && n.bytes().all(|b| b.is_ascii_digit()) && rest.starts_with(' ')
-    });
     let starts = [
         "when i ",
         "when you ",
@@ -177,7 +187,7 @@ fn is_reproduction(line: &str) -> bool {
     ];
     let holds =
         [" when i ", " if i ", " after i ", "to reproduce", "reproduce by", "every time i", "as soon as"];
-    numbered
+    is_step(line)
         || line.starts_with("$ ")
         || line.starts_with("> ")
         || starts.iter().any(|start| lower.starts_with(start))

@@ -156,7 +156,7 @@ mod tests {
         let traces: Vec<Trace> = texts.iter().map(|text| trace::read(text)).collect();
         let clues = clues(&texts, &traces);
         assert_eq!(clues.paths, ["/app/shop/cart.py", "src/shop/cart.py"]);
-        assert_eq!(clues.symbols, ["total", "apply_discount", "roundHalfUp"]);
+        assert_eq!(clues.symbols, ["total", "apply_discount", "ValueError", "roundHalfUp"]);
         assert_eq!(clues.messages, ["negative total"]);
     }
 

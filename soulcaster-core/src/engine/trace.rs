@@ -44,8 +44,9 @@ pub fn read(text: &str) -> Trace {
         }
         if let Some(message) = panic_place(bare, &mut trace.frames) {
             trace.error.get_or_insert(message);
-        } else if let Some(found) = at_frame(bare, waiting.take()) {
-            trace.frames.extend(found);
+        } else if let Some(found) = at_frame(bare, waiting.as_deref()) {
+            waiting = None;
+            trace.frames.push(found);
         } else if let Some(frame) = go_frame(line, bare, &mut waiting).or_else(|| ruby_frame(bare)) {
             trace.frames.push(frame);
         } else if let Some(error) = error_line(bare) {
@@ -86,13 +87,13 @@ fn panic_place(line: &str, frames: &mut Vec<Frame>) -> Option<String> {
 }
 
 /// `at …` of Java, JavaScript, C#, Rust and the Sentry source. `before` is the function of the line before.
-fn at_frame(line: &str, before: Option<String>) -> Option<Option<Frame>> {
+fn at_frame(line: &str, before: Option<&str>) -> Option<Frame> {
     let rest = line.strip_prefix("at ")?.trim();
     let rest = rest.strip_prefix("async ").unwrap_or(rest);
     // C#: `at Shop.Cart.Total(Int32 x) in /src/Cart.cs:line 12`
     if let Some((name, place)) = rest.split_once(") in ") {
         let (file, number) = place.rsplit_once(":line ")?;
-        return Some(Some(frame(Some(file), number.trim().parse().ok(), name)));
+        return Some(frame(Some(file), number.trim().parse().ok(), name));
     }
     // `name (place)`, and Java's `name(place)`.
     if let Some(inner) = rest.strip_suffix(')')
@@ -101,12 +102,12 @@ fn at_frame(line: &str, before: Option<String>) -> Option<Option<Frame>> {
     {
         let (file, number) = place_of(place).unwrap_or((place, None));
         let is_place = number.is_some() || file.contains('.') || file.contains('/');
-        return Some(Some(frame(is_place.then_some(file), number, name)));
+        return Some(frame(is_place.then_some(file), number, name));
     }
     // JavaScript without a function, and Rust's place under a function.
     let (file, number) = place_of(rest)?;
     number?;
-    Some(Some(frame(Some(file), number, before.as_deref().unwrap_or("<anonymous>"))))
+    Some(frame(Some(file), number, before.unwrap_or("<anonymous>")))
 }
 
 /// Go's `\t/path/file.go:12 +0x1d` under `pkg.name(...)`.

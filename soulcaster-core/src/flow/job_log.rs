@@ -6,11 +6,11 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::engine::secrets::secrets;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::id::ProjectId;
 use crate::model::fix::{AgentJob, LogLine};
 use crate::port::agent::{AgentEvent, Transcript};
-use crate::port::store::{Change, Expect, Key, Query, Record, Write};
+use crate::port::store::{Change, Expect, Key, Query, Write};
 use crate::soulcaster::Soulcaster;
 
 /// How many days a log is kept after its job has ended.

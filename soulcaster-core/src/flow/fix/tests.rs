@@ -9,6 +9,7 @@ use crate::model::brief::{Clues, Suspect};
 use crate::model::fix::FixSettings;
 use crate::model::item::Inbound;
 use crate::model::proof::{ProofVerdict, TestCommand, TestDialect, TestOutcome, TestRun};
+use crate::port::Spend;
 use crate::port::agent::{AgentEvent, AgentOutcome, AgentTask, Isolation, Transcript};
 use crate::port::host::{Checkout, Publication, PullRequest, PullRequestState};
 use crate::port::workshop::TestTask;
@@ -140,7 +141,8 @@ async fn scene() -> (Soulcaster, ClusterId, Arc<Outside>, Hands) {
     let reports = texts.into_iter().map(|text| Inbound::new("mail", text)).collect();
     soulcaster.ingest(&project(), reports, at(0)).await.unwrap();
     soulcaster.group(&project(), at(0)).await.unwrap();
-    let cluster = soulcaster.clusters(&project(), &Default::default()).await.unwrap().clusters[0].id.clone();
+    let page = soulcaster.clusters(&project(), &Default::default()).await.unwrap();
+    let cluster = page.clusters.iter().find(|cluster| cluster.title.contains("declined")).unwrap().id.clone();
     let settings = FixSettings { repository: Some("acme/shop".into()), ..FixSettings::default() };
     soulcaster.change_fix_settings(&project(), &settings).await.unwrap();
     let outside = Arc::new(Outside { patch: Mutex::new(RIGHT.into()), ..Outside::default() });
@@ -198,16 +200,16 @@ async fn a_group_becomes_a_proven_draft_pull_request() {
 async fn who_asks_twice_gets_the_job_that_is_open() {
     let (soulcaster, cluster, _, hands) = scene().await;
     let first = start(&soulcaster, &cluster, &hands).await;
-    let request = FixRequest::default();
-    let starts = (0..8)
-        .map(|_| soulcaster.start_fix(&project(), &cluster, &request, &hands, Limits::default(), at(2)));
+    let (project, request) = (project(), FixRequest::default());
+    let starts =
+        (0..8).map(|_| soulcaster.start_fix(&project, &cluster, &request, &hands, Limits::default(), at(2)));
     for start in starts {
         let (job, is_new) = start.await.unwrap();
         assert_eq!((job.id, is_new), (first.id.clone(), false));
     }
-    assert!(soulcaster.claim_fix(&project(), &first.id, "a", &|_| false, at(3)).await.unwrap().is_some());
+    assert!(soulcaster.claim_fix(&project, &first.id, "a", &|_| false, at(3)).await.unwrap().is_some());
     assert!(
-        soulcaster.claim_fix(&project(), &first.id, "b", &|_| false, at(4)).await.unwrap().is_none(),
+        soulcaster.claim_fix(&project, &first.id, "b", &|_| false, at(4)).await.unwrap().is_none(),
         "one at a time"
     );
 }
@@ -333,7 +335,7 @@ async fn what_must_be_there_first_is_asked_for() {
     let start = |limits| soulcaster.start_fix(&project, &cluster, &request, &hands, limits, at(1));
     assert_eq!(start(none).await.unwrap_err().kind(), ErrorKind::QuotaExceeded);
     let set =
-        |settings: FixSettings| async { soulcaster.change_fix_settings(&project, &settings).await.unwrap() };
+        async |settings: FixSettings| soulcaster.change_fix_settings(&project, &settings).await.unwrap();
     let base = FixSettings { repository: Some("acme/shop".into()), ..FixSettings::default() };
     set(FixSettings { needs_approval: true, ..base.clone() }).await;
     assert_eq!(start(Limits::default()).await.unwrap_err().kind(), ErrorKind::Conflict);
