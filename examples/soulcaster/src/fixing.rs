@@ -28,7 +28,9 @@ pub(crate) async fn work(
     stop: impl Future<Output = ()>,
 ) -> Result<Option<AgentJob>> {
     let holder = holder()?;
-    let Some(job) = soulcaster.claim_fix(project, id, &holder, &is_gone, now()).await? else { return Ok(None) };
+    let Some(job) = soulcaster.claim_fix(project, id, &holder, &is_gone, now()).await? else {
+        return Ok(None);
+    };
     let token = job.tokens;
     let folder = Scratch::make(id)?;
     let ended = tokio::select! {

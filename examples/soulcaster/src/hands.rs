@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use chrono::{DateTime, Utc};
-use soulcaster_agents::environment::Models;
 use soulcaster_agents::broker::{KeyHeader, Upstream, UpstreamConfig};
+use soulcaster_agents::environment::Models;
 use soulcaster_agents::host::{GitHub, GitHubAccess, GitHubSettings, LocalHost};
 use soulcaster_agents::local::{Cli, LocalConfig, LocalRunner};
 use soulcaster_agents::price::PriceTable;
@@ -132,7 +132,8 @@ impl Equipment {
 fn host(args: &args::Hands) -> Result<Option<Arc<dyn CodeHost>>> {
     if let Some(folder) = &args.repositories {
         if !folder.is_dir() {
-            let message = format!("{} is no folder; it holds bare repositories, OWNER/NAME.git", folder.display());
+            let message =
+                format!("{} is no folder; it holds bare repositories, OWNER/NAME.git", folder.display());
             return Err(Error::invalid("fixes.host", message));
         }
         return Ok(Some(Arc::new(LocalHost::new(folder))));
@@ -181,7 +182,9 @@ fn runner(name: &str, sandbox: &Sandbox, upstream: Option<&Upstream>) -> Result<
         "claude" => Cli::Claude,
         _ => {
             let Some(line) = name.strip_prefix("command:") else {
-                return Err(refuse(format!("no agent {name:?}; there is: kilo, codex, opencode, claude, replay:FILE, command:…")));
+                return Err(refuse(format!(
+                    "no agent {name:?}; there is: kilo, codex, opencode, claude, replay:FILE, command:…"
+                )));
             };
             let argv: Vec<String> = match line.trim_start().starts_with('[') {
                 true => serde_json::from_str(line)

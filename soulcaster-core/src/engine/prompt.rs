@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn hidden_text_and_secrets_reach_no_prompt() {
-        let key = format!("sk-ant-{}", "aB3-".repeat(20));
+        let key = format!("sk-ant-api03-{}", "aB3xK9-q".repeat(10));
         let brief = format!(
             "a\u{202e}b\u{e0041}<!-- evil -->\u{1b}[2J key {key} of ann@example.com {}",
             "x".repeat(70_000)

@@ -141,6 +141,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::flow::clusters::ClusterQuery;
     use crate::model::item::Inbound;
     use crate::model::plan::PlanAuthor;
     use crate::testing::ScriptedModel;
@@ -159,7 +160,15 @@ mod tests {
         let reports = reports.into_iter().map(|text| Inbound::new("mail", text)).collect();
         soulcaster.ingest(&project, reports, DateTime::UNIX_EPOCH).await.unwrap();
         soulcaster.group(&project, DateTime::UNIX_EPOCH).await.unwrap();
-        let id = soulcaster.clusters(&project, &Default::default()).await.unwrap().clusters[0].id.clone();
+        let page = soulcaster
+            .clusters(&project, &ClusterQuery { singles: true, ..ClusterQuery::default() })
+            .await
+            .unwrap();
+        let mut ids = page.clusters.into_iter().map(|cluster| cluster.id);
+        let (id, others) = (ids.next().unwrap(), ids.collect::<Vec<_>>());
+        if !others.is_empty() {
+            soulcaster.merge(&project, &id, &others, DateTime::UNIX_EPOCH).await.unwrap();
+        }
         (soulcaster, project, id)
     }
 

@@ -95,7 +95,11 @@ pub(super) async fn demo(session: &Session, args: &args::Demo) -> Result<Outcome
     let plan = soulcaster.make_plan(&session.project, &id, suspects?, None, now()).await?;
     session.say_lines(&super::fix::plan_text(&plan));
 
-    title(&session, 3, "An agent works in a clean clone; its patch is checked, proven, and published as a draft");
+    title(
+        &session,
+        3,
+        "An agent works in a clean clone; its patch is checked, proven, and published as a draft",
+    );
     let job = fix(&session, &soulcaster, &hands, &plan).await?;
     session.say_lines(&job_text(&job));
     if job.status != FixStatus::Succeeded {
@@ -171,7 +175,9 @@ fn unpack(out: &Path) -> Result<()> {
 /// Makes a bare repository with one commit of the files in `folder`.
 async fn make_repository(folder: &Path, repositories: &Path) -> Result<PathBuf> {
     let bare = repositories.join(format!("{REPOSITORY}.git"));
-    let failed = |e: std::io::Error| Error::new(ErrorKind::Unavailable, "demo", "no repository can be made").with_source(e);
+    let failed = |e: std::io::Error| {
+        Error::new(ErrorKind::Unavailable, "demo", "no repository can be made").with_source(e)
+    };
     std::fs::create_dir_all(&bare).map_err(failed)?;
     let git = identified(Git::new(folder).git_dir(std::path::absolute(&bare).map_err(failed)?));
     git.run(&["init", "--quiet", "--bare"]).await?;
@@ -182,9 +188,11 @@ async fn make_repository(folder: &Path, repositories: &Path) -> Result<PathBuf> 
 }
 
 fn identified(git: Git) -> Git {
-    ["GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"].into_iter().fold(git, |git, name| {
-        git.env(name, if name.ends_with("EMAIL") { "shop@example.com" } else { "Green Grocer" })
-    })
+    ["GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"]
+        .into_iter()
+        .fold(git, |git, name| {
+            git.env(name, if name.ends_with("EMAIL") { "shop@example.com" } else { "Green Grocer" })
+        })
 }
 
 /// Takes a file in and groups; gives the groups as a table.
@@ -198,11 +206,19 @@ async fn triage(session: &Session, soulcaster: &Soulcaster, file: &Path) -> Resu
 
 async fn largest(session: &Session, soulcaster: &Soulcaster) -> Result<Cluster> {
     let page = soulcaster.clusters(&session.project, &ClusterQuery::default()).await?;
-    page.clusters.into_iter().next().ok_or_else(|| Error::new(ErrorKind::Unexpected, "demo", "nothing was grouped"))
+    page.clusters
+        .into_iter()
+        .next()
+        .ok_or_else(|| Error::new(ErrorKind::Unexpected, "demo", "nothing was grouped"))
 }
 
 /// Asks for a fix and works on it, showing the log as it grows.
-async fn fix(session: &Session, soulcaster: &Soulcaster, hands: &Hands, plan: &CodingPlan) -> Result<AgentJob> {
+async fn fix(
+    session: &Session,
+    soulcaster: &Soulcaster,
+    hands: &Hands,
+    plan: &CodingPlan,
+) -> Result<AgentJob> {
     let request = FixRequest::default();
     let (job, _) = soulcaster
         .start_fix(&session.project, &plan.cluster_id, &request, hands, Limits::default(), now())

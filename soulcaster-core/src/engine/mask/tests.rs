@@ -395,7 +395,7 @@ proptest! {
 fn secrets_stay_hidden_where_personal_data_come_back() {
     let text = format!(
         "ann@example.com 10.1.2.3 sk-ant-api03-{} postgres://u:hunter22@db/x eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N",
-        "aB3-".repeat(20)
+        "aB3x".repeat(20)
     );
     let masked = mask(&text);
     let back = masked.unmask_personal(&masked.text);
