@@ -35,7 +35,7 @@ pub(crate) use scratch::remove;
 pub(crate) use toolchains::{in_system, which};
 
 /// Where the work folder is inside a confined cell.
-pub const WORK: &str = "/work";
+pub const WORK: &str = "/checkout";
 
 /// The home folder inside a confined cell.
 pub const HOME: &str = "/home/agent";

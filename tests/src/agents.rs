@@ -92,7 +92,7 @@ impl Transcript for Notes {
 }
 
 fn mend() -> Vec<Turn> {
-    let look = "cat greeting.txt; wget -T 3 -q http://192.0.2.1/ || echo no network; env | grep -c swordfish"
+    let look = "cat greeting.txt; wget -T 3 -q http://192.0.2.1/ || echo no network; env | grep -c sword[f]ish"
         .to_owned();
     vec![Turn::Shell(look), Turn::Write { path: "greeting.txt".into(), content: "hello\n".into() }]
 }

@@ -102,9 +102,6 @@ impl Confinement {
         for name in ["passwd", "group", "hosts", "nsswitch.conf"] {
             bind("--ro-bind", &scratch.path("etc").join(name), &Path::new("/etc").join(name));
         }
-        for folder in self.toolchains.folders.iter().chain(&cell.read_only) {
-            bind("--ro-bind", folder, folder);
-        }
         command.args(["--proc", "/proc"]);
         let mut bind = |how: &str, from: &Path, to: &Path| {
             command.arg(how).arg(from).arg(to);
@@ -134,6 +131,10 @@ impl Confinement {
             bind("--ro-bind", socket, "/run/broker.sock");
         }
         bind("--bind", &cell.work, WORK);
+        // These may lie in a folder that is replaced above.
+        for folder in self.toolchains.folders.iter().chain(&cell.read_only) {
+            command.arg("--ro-bind").arg(folder).arg(folder);
+        }
         command.args(["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", WORK]);
         for (name, value) in self.environment(cell) {
             command.args(["--setenv", &name, &value]);

@@ -69,7 +69,7 @@ async fn program_sees_its_folder_and_no_other_of_the_machine() {
         secret.path().display()
     );
     let run = run(&sandbox, &cell, &script).await;
-    assert!(run.out.starts_with("inside\n/work\n1000\n/home/agent\nwritten\n"), "{}", run.out);
+    assert!(run.out.starts_with("inside\n/checkout\n1000\n/home/agent\nwritten\n"), "{}", run.out);
     assert_eq!(std::fs::read_to_string(folder.path().join("b.txt")).unwrap(), "out\n");
     assert!(!run.out.contains("swordfish") && !run.out.contains("root:$"), "{}", run.out);
     for refused in ["secret", "shadow", ".ssh", "/srv", "/sys", "/x", "/usr/x", "/etc/x", "/dev/x"] {
