@@ -6,6 +6,7 @@
 //! | lend an agent a model without the key | [`broker::Broker`] |
 //! | run git so that nothing of a repository runs with it | [`git::Git`] |
 //! | run coding agents, shut in here | [`local::LocalRunner`] |
+//! | run coding agents in containers, with the feature `docker` | `docker::DockerRunner` |
 //! | run coding agents in machines of E2B | [`e2b::E2bRunner`] |
 //! | replay what an agent did | [`replay::ReplayRunner`] |
 //! | run programs shut in, within a budget | [`sandbox::Sandbox`] |
@@ -18,6 +19,8 @@ mod answer;
 pub mod broker;
 #[cfg(unix)]
 mod cli;
+#[cfg(all(unix, feature = "docker"))]
+pub mod docker;
 #[cfg(unix)]
 pub mod e2b;
 mod endpoint;

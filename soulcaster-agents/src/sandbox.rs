@@ -31,8 +31,12 @@ use scratch::Scratch;
 use supervisor::{Limits, Supervisor};
 use toolchains::Toolchains;
 
+#[cfg(feature = "docker")]
+pub(crate) use cell::{bare_prelude, usual};
 pub(crate) use scratch::remove;
 pub(crate) use toolchains::{in_system, which};
+#[cfg(feature = "docker")]
+pub(crate) use weight::weigh;
 
 /// Where the work folder is inside a confined cell.
 pub const WORK: &str = "/checkout";
