@@ -76,8 +76,10 @@ fn serve(stream: UnixStream, state: &Mutex<State>, image: bool, oom: bool) -> st
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
-    // Behind the version, before the query.
-    let path = target.split('?').next().unwrap().splitn(3, '/').nth(2).unwrap().to_owned();
+    // The version may stand before it, a query behind.
+    let path = target.split('?').next().unwrap().trim_start_matches('/');
+    let path =
+        path.split_once('/').filter(|(version, _)| version.starts_with("v1.")).map_or(path, |(_, path)| path);
     let call = format!("{method} {path}");
     state.lock().unwrap().calls.push(call.clone());
     let mut stream = stream;
