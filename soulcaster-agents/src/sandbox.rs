@@ -32,7 +32,6 @@ pub(crate) use scratch::remove;
 use supervisor::{Limits, Supervisor};
 use toolchains::Toolchains;
 
-pub(crate) use scratch::remove;
 pub(crate) use toolchains::{in_system, which};
 
 /// Where the work folder is inside a confined cell.

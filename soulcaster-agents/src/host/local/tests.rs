@@ -11,7 +11,8 @@ impl Place {
         let folder = tempfile::tempdir().unwrap();
         let work = folder.path().join("work");
         std::fs::create_dir_all(&work).unwrap();
-        let git = Git::new(&work).setting("user.name", "t").setting("user.email", "t@example.com").allow("file");
+        let git =
+            Git::new(&work).setting("user.name", "t").setting("user.email", "t@example.com").allow("file");
         git.run(&["init", "--quiet"]).await.unwrap();
         std::fs::write(work.join("cart.py"), "def total():\n    return 10\n").unwrap();
         git.run(&["add", "--all"]).await.unwrap();
@@ -56,9 +57,15 @@ async fn a_publication_is_a_branch_and_one_readable_file() {
     assert_eq!(made.url, format!("file://{}", path.canonicalize().unwrap().display()));
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(text.starts_with("---\nnumber: 1\nbranch: triage/job-1\nbase: main\nbefore: "), "{text}");
-    assert!(text.contains("\nstate: open\ndraft: true\n---\n# Take the rebate off\n\nTwo people report it.\n"), "{text}");
+    assert!(
+        text.contains("\nstate: open\ndraft: true\n---\n# Take the rebate off\n\nTwo people report it.\n"),
+        "{text}"
+    );
     assert!(text.contains(" cart.py | 2 +-\n"), "{text}");
-    assert_eq!(place.git().text(&["show", "triage/job-1:cart.py"]).await.unwrap(), "def total():\n    return 9");
+    assert_eq!(
+        place.git().text(&["show", "triage/job-1:cart.py"]).await.unwrap(),
+        "def total():\n    return 9"
+    );
     assert_eq!(host.publish(&place.publication()).await.unwrap(), made);
     std::fs::remove_file(&path).unwrap();
     assert_eq!(host.publish(&place.publication()).await.unwrap(), made, "the branch is found again");
@@ -91,7 +98,8 @@ async fn what_is_not_there_or_does_not_fit_is_told_and_nothing_is_made() {
     let place = Place::new().await;
     let (host, good) = (place.host(), place.publication());
     let stale = good.patch.replace("return 10", "return 11");
-    let many = format!("{}diff --git a/cart.py.orig b/cart.py.orig\nold mode 100644\nnew mode 100755\n", good.patch);
+    let many =
+        format!("{}diff --git a/cart.py.orig b/cart.py.orig\nold mode 100644\nnew mode 100755\n", good.patch);
     for (change, kind) in [
         (Publication { repository: "o/nothing".into(), ..good.clone() }, ErrorKind::NotFound),
         (Publication { base: "nowhere".into(), ..good.clone() }, ErrorKind::NotFound),
@@ -123,7 +131,8 @@ async fn a_checkout_is_a_clean_clone_without_an_address() {
     assert_eq!(Git::new(&into).text(&["remote"]).await.unwrap(), "");
     let again = place.host().checkout("o/r", Some("main"), &into).await.unwrap_err();
     assert_eq!(again.kind(), ErrorKind::Invalid);
-    let missing = place.host().checkout("o/r", Some("nowhere"), &place.folder.path().join("b")).await.unwrap_err();
+    let missing =
+        place.host().checkout("o/r", Some("nowhere"), &place.folder.path().join("b")).await.unwrap_err();
     assert_eq!(missing.kind(), ErrorKind::NotFound);
 }
 
@@ -131,7 +140,9 @@ async fn a_checkout_is_a_clean_clone_without_an_address() {
 async fn hooks_of_a_repository_do_not_run() {
     let place = Place::new().await;
     let canary = place.folder.path().join("canary");
-    for name in ["pre-receive", "update", "post-receive", "post-update", "reference-transaction", "post-checkout"] {
+    for name in
+        ["pre-receive", "update", "post-receive", "post-update", "reference-transaction", "post-checkout"]
+    {
         let hook = place.bare().join("hooks").join(name);
         std::fs::create_dir_all(hook.parent().unwrap()).unwrap();
         std::fs::write(&hook, format!("#!/bin/sh\ntouch {}\n", canary.display())).unwrap();
