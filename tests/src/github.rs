@@ -187,9 +187,18 @@ async fn what_is_missing_or_refused_is_told_apart_and_the_token_is_in_no_message
     }
     for (result, kind) in [
         (place.host("ghs_wrong").publish(&place.publication()).await, ErrorKind::Unauthorized),
-        (host.publish(&Publication { repository: "o/nothing".into(), ..place.publication() }).await, ErrorKind::NotFound),
-        (host.publish(&Publication { commit: "0".repeat(40), ..place.publication() }).await, ErrorKind::NotFound),
-        (host.publish(&Publication { branch: "main".into(), ..place.publication() }).await, ErrorKind::Invalid),
+        (
+            host.publish(&Publication { repository: "o/nothing".into(), ..place.publication() }).await,
+            ErrorKind::NotFound,
+        ),
+        (
+            host.publish(&Publication { commit: "0".repeat(40), ..place.publication() }).await,
+            ErrorKind::NotFound,
+        ),
+        (
+            host.publish(&Publication { branch: "main".into(), ..place.publication() }).await,
+            ErrorKind::Invalid,
+        ),
     ] {
         let error = result.unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");

@@ -64,7 +64,8 @@ impl Request {
             headers.push((name.to_lowercase(), value.to_owned()));
         }
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
-        let mut request = Self { method, path: path.to_owned(), query: query.to_owned(), headers, body: Vec::new() };
+        let mut request =
+            Self { method, path: path.to_owned(), query: query.to_owned(), headers, body: Vec::new() };
         if request.header("transfer-encoding") == "chunked" {
             loop {
                 let mut size = String::new();
@@ -128,7 +129,10 @@ pub(super) fn git(folder: &Path, args: &[&str]) -> String {
 }
 
 fn http(status: u16, headers: &str, body: &[u8]) -> Vec<u8> {
-    let head = format!("HTTP/1.1 {status} X\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n", body.len());
+    let head = format!(
+        "HTTP/1.1 {status} X\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
     [head.as_bytes(), body].concat()
 }
 
@@ -189,9 +193,14 @@ fn api(root: &Path, state: &Mutex<State>, request: &Request, example: &Value) ->
         return json(status, headers, &body);
     }
     if request.header("authorization") != format!("Bearer {TOKEN}") {
-        return json(401, "", &json!({"message": "Bad credentials", "documentation_url": "https://docs.github.com"}));
+        return json(
+            401,
+            "",
+            &json!({"message": "Bad credentials", "documentation_url": "https://docs.github.com"}),
+        );
     }
-    let missing = || json(404, "", &json!({"message": "Not Found", "documentation_url": "https://docs.github.com"}));
+    let missing =
+        || json(404, "", &json!({"message": "Not Found", "documentation_url": "https://docs.github.com"}));
     let parts: Vec<&str> = request.path.trim_matches('/').split('/').collect();
     let ["repos", owner, name, "pulls", rest @ ..] = parts.as_slice() else { return missing() };
     let bare = root.join(owner).join(format!("{name}.git"));
@@ -202,7 +211,10 @@ fn api(root: &Path, state: &Mutex<State>, request: &Request, example: &Value) ->
         ("GET", []) => {
             let field = |name: &str| {
                 let pairs = request.query.split('&').filter_map(|pair| pair.split_once('='));
-                pairs.filter(|(key, _)| *key == name).map(|(_, value)| value.replace("%3A", ":").replace("%2F", "/")).next()
+                pairs
+                    .filter(|(key, _)| *key == name)
+                    .map(|(_, value)| value.replace("%3A", ":").replace("%2F", "/"))
+                    .next()
             };
             let head = field("head");
             let all = field("state").as_deref() == Some("all");
@@ -224,10 +236,25 @@ fn api(root: &Path, state: &Mutex<State>, request: &Request, example: &Value) ->
         }
         ("POST", []) => {
             let asked: Value = serde_json::from_slice(&request.body).unwrap();
-            let exists = |field: &str| !git(&bare, &["rev-parse", "-q", "--verify", &format!("refs/heads/{}", asked[field].as_str().unwrap())]).is_empty();
+            let exists = |field: &str| {
+                !git(
+                    &bare,
+                    &[
+                        "rev-parse",
+                        "-q",
+                        "--verify",
+                        &format!("refs/heads/{}", asked[field].as_str().unwrap()),
+                    ],
+                )
+                .is_empty()
+            };
             let refused = |field: &str| {
                 let error = json!({"resource": "PullRequest", "field": field, "code": "invalid"});
-                json(422, "", &json!({"message": "Validation Failed", "errors": [error], "documentation_url": "https://docs.github.com"}))
+                json(
+                    422,
+                    "",
+                    &json!({"message": "Validation Failed", "errors": [error], "documentation_url": "https://docs.github.com"}),
+                )
             };
             for field in ["head", "base"] {
                 if !exists(field) {
