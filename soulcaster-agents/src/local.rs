@@ -1,27 +1,26 @@
 //! Agents on this machine, shut in.
 
+#[cfg(test)]
+mod tests;
+
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use soulcaster_core::port::agent::{
-    AgentEvent, AgentOutcome, AgentRunner, AgentTask, Isolation, Spend, StopReason, Transcript,
+    AgentOutcome, AgentRunner, AgentTask, Isolation, Spend, StopReason, Transcript,
 };
 use soulcaster_core::{Error, ErrorKind, Result};
 use tempfile::TempDir;
 
 use crate::broker::{Broker, Upstream};
-use crate::cli::{Access, Reader, installation};
+use crate::cli::{Access, installation};
+use crate::log::{BATCH, Log};
 use crate::patch::Pristine;
 use crate::sandbox::{BROKER_PORT, Cell, Sandbox, in_system, which};
 
 pub use crate::cli::Cli;
 
 const OPERATION: &str = "local.run";
-
-/// How often events are written down while a run goes on.
-const BATCH: Duration = Duration::from_millis(300);
 
 /// Options of a [`LocalRunner`].
 #[derive(Debug, Clone)]
@@ -210,47 +209,4 @@ impl AgentRunner for LocalRunner {
 
 fn spend(broker: Option<&Broker>) -> Spend {
     broker.map(Broker::spend).unwrap_or_default()
-}
-
-/// What an agent has said and nobody has written down yet.
-struct Log(Mutex<Pages>);
-
-struct Pages {
-    reader: Reader,
-    events: Vec<AgentEvent>,
-    /// What was last written down of what calls took.
-    spend: Spend,
-}
-
-impl Log {
-    fn new(cli: &Cli) -> Self {
-        Self(Mutex::new(Pages { reader: Reader::new(cli), events: Vec::new(), spend: Spend::default() }))
-    }
-
-    fn pages(&self) -> MutexGuard<'_, Pages> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn read(&self, line: &str) {
-        let mut pages = self.pages();
-        let events = pages.reader.read(line);
-        pages.events.extend(events);
-    }
-
-    fn last_words(&self) -> Option<String> {
-        self.pages().reader.last_words()
-    }
-
-    /// Writes down what is new, and what calls took if that has changed.
-    async fn write(&self, transcript: &dyn Transcript, spend: Spend) -> Result<()> {
-        let events = {
-            let mut pages = self.pages();
-            if pages.spend != spend {
-                pages.spend = spend;
-                pages.events.push(AgentEvent::Spend { spend });
-            }
-            std::mem::take(&mut pages.events)
-        };
-        if events.is_empty() { Ok(()) } else { transcript.append(events).await }
-    }
 }

@@ -64,6 +64,33 @@ impl Pristine {
                 "what the agent left cannot be compared",
             ));
         }
+        self.measure(&git, budget).await
+    }
+
+    /// Takes over a patch that somebody says is for the commit that was kept. One that does not fit is an error of kind
+    /// `Invalid`.
+    pub(crate) async fn accept(&self, patch: &[u8], budget: &Budget) -> Result<Patch> {
+        // The folder is not looked at: git works on its index alone.
+        let git = self.git(self.folder.path());
+        self.attributes("* !diff !filter !merge !ident\n")?;
+        git.run(&["read-tree", "HEAD"]).await?;
+        if !patch.is_empty() {
+            let args = ["apply", "--cached", "--whitespace=nowarn", "-"];
+            if !git.output(&args, patch).await?.success {
+                return Err(Error::invalid(OPERATION, "the patch does not fit the commit that it is for"));
+            }
+        }
+        self.measure(&git, budget).await
+    }
+
+    /// All files of the commit that was kept, as tar in gzip.
+    pub(crate) async fn archive(&self) -> Result<Vec<u8>> {
+        self.attributes("* !export-ignore !export-subst\n")?;
+        self.git(self.folder.path()).output_bytes(ARCHIVE).run(&["archive", "--format=tgz", "HEAD"]).await
+    }
+
+    /// The difference between the commit that was kept and the index.
+    async fn measure(&self, git: &Git, budget: &Budget) -> Result<Patch> {
         let numbers = git.run(&["diff", "--cached", "--no-renames", "--numstat", "-z", "HEAD"]).await?;
         let (mut files, mut lines) = (0, 0_usize);
         for entry in numbers.split(|byte| *byte == 0).filter(|entry| !entry.is_empty()) {
@@ -78,7 +105,7 @@ impl Pristine {
         } else if lines > budget.diff_lines {
             excess = Some(format!("the patch changes {lines} lines, more than {}", budget.diff_lines));
         }
-        let bounded = git.output_bytes(budget.diff_bytes);
+        let bounded = git.clone().output_bytes(budget.diff_bytes);
         let mut diff = bounded.run(&DIFF).await;
         if diff.as_ref().is_ok_and(|diff| std::str::from_utf8(diff).is_err()) {
             // Text in another encoding: as binary it is UTF-8.
@@ -118,6 +145,9 @@ impl Pristine {
         })
     }
 }
+
+/// The most bytes of an archive.
+const ARCHIVE: usize = 256 << 20;
 
 const DIFF: [&str; 9] = [
     "diff",
@@ -236,7 +266,7 @@ mod tests {
         std::os::unix::fs::symlink(outside.path(), path.join("linked/.git")).unwrap();
         fs::write(path.join("git~1"), "odd\n").unwrap();
         fs::write(path.join("src/a.txt"), "changed\n").unwrap();
-        fs::set_permissions(path.join("src/a.txt"), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(path.join("src/a.txt"), fs::Permissions::from_mode(0o000)).unwrap();
         rustix::fs::mknodat(
             rustix::fs::CWD,
             path.join("pipe"),
@@ -251,6 +281,26 @@ mod tests {
         assert!(!text.contains("swordfish") && !text.contains("160000") && !text.contains("pipe"), "{text}");
         assert!(!canary.exists());
         assert!(outside.path().join("secret").exists());
+    }
+
+    #[tokio::test]
+    async fn patches_of_others_are_taken_over_if_they_fit() {
+        let (folder, pristine) = checkout().await;
+        fs::write(folder.path().join("src/a.txt"), "one\nthree\n").unwrap();
+        let text = patch(&folder, &pristine).await;
+        let (_, other) = checkout().await;
+        let accepted = other.accept(text.as_bytes(), &Budget::default()).await.unwrap();
+        assert_eq!((accepted.text, accepted.excess), (text.clone(), None));
+        assert_eq!(other.accept(b"", &Budget::default()).await.unwrap().text, "");
+        for odd in
+            [text.replace("-two", "-four"), "nonsense".to_owned(), text.replace("src/a.txt", "../a.txt")]
+        {
+            assert_eq!(
+                other.accept(odd.as_bytes(), &Budget::default()).await.err().unwrap().kind(),
+                ErrorKind::Invalid
+            );
+        }
+        assert!(other.archive().await.unwrap().starts_with(&[0x1f, 0x8b]));
     }
 
     #[tokio::test]

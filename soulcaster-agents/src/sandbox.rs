@@ -30,10 +30,10 @@ use soulcaster_core::{Error, ErrorKind, Result};
 use cgroup::Cgroup;
 use lines::Line;
 use scratch::Scratch;
+pub(crate) use scratch::remove;
 use supervisor::{Limits, Supervisor};
 use toolchains::Toolchains;
 
-pub(crate) use scratch::remove;
 pub(crate) use toolchains::{in_system, which};
 
 /// Where the work folder is inside a confined cell.

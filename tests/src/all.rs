@@ -2,17 +2,24 @@
 #![allow(clippy::unwrap_used)] // nothing but tests and what they share
 
 mod access;
+mod agents;
 mod api;
 mod bad_input;
 mod binary;
 mod command;
+#[cfg(unix)]
+mod corpus;
 mod corrections;
 mod crash;
 mod disk;
 mod faults;
 mod fixing;
 mod full;
+#[cfg(unix)]
+mod github;
 mod golden;
+#[cfg(unix)]
+mod hostile_repository;
 mod jobs;
 mod kill;
 mod layering;
@@ -20,6 +27,7 @@ mod ledger;
 mod power;
 mod pull;
 mod random;
+mod red_team;
 mod regress;
 mod replay;
 mod reports;

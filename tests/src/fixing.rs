@@ -6,10 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
 use serde_json::{Value, json};
+use soulcaster_agents::sandbox::WORK;
 use soulcaster_core::model::Scope;
 
-use crate::binary::Desk;
+use crate::agents;
+use crate::agents::model::{Model, Turn};
+use crate::binary::{Desk, finish};
 use crate::server::{Client, Server, key};
 
 /// For a job to end, after a kill too.
@@ -28,7 +32,7 @@ fn the_demonstration_goes_all_the_way_and_leaves_a_readable_pull_request() {
     }
     let path = desk.path(answer["pull_request"].as_str().unwrap());
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{e}: {}", path.display()));
-    for part in ["## Proof", "| failed | passed |", "## Reports", "https://github.com/acme/invoices/issues/", "Roll back"] {
+    for part in ["## Proof", "| failed | passed |", "## Reports", "https://github.com/greengrocer/cart/issues/", "Roll back"] {
         assert!(text.contains(part), "{part:?} is missing:\n{text}");
     }
     assert!(desk.path("out/report.html").is_file());
@@ -48,9 +52,9 @@ impl Scene {
         // The demonstration's own repository and reports.
         desk.run(&["demo", "--out", "sample", "--json"]).ok();
         let repositories = desk.path("repositories");
-        std::fs::create_dir_all(repositories.join("acme")).unwrap();
-        let bare = repositories.join("acme/invoices.git");
-        git(&desk.path("sample"), &["clone", "-q", "--bare", "repositories/acme/invoices.git", bare.to_str().unwrap()]);
+        std::fs::create_dir_all(repositories.join("greengrocer")).unwrap();
+        let bare = repositories.join("greengrocer/cart.git");
+        git(&desk.path("sample"), &["clone", "-q", "--bare", "repositories/greengrocer/cart.git", bare.to_str().unwrap()]);
         // As it was before the fix was merged.
         let first = git(&bare, &["rev-list", "--max-parents=0", "main"]);
         git(&bare, &["update-ref", "refs/heads/main", first.trim()]);
@@ -60,7 +64,7 @@ impl Scene {
         desk.run(&["triage", "sample/reports.jsonl", "--json"]).ok();
         let clusters = desk.run(&["clusters", "--json"]).ok().json();
         let cluster = clusters["clusters"][0]["id"].as_str().unwrap().to_owned();
-        desk.run(&["settings", "repository=acme/invoices", "repetitions=1"]).ok();
+        desk.run(&["settings", "repository=greengrocer/cart", "repetitions=1"]).ok();
         Self { desk, repositories, cluster }
     }
 
@@ -74,7 +78,7 @@ impl Scene {
     }
 
     fn bare(&self) -> PathBuf {
-        self.repositories.join("acme/invoices.git")
+        self.repositories.join("greengrocer/cart.git")
     }
 
     fn pull_requests(&self) -> Vec<PathBuf> {
@@ -249,7 +253,7 @@ fn the_command_line_fixes_a_group_and_plans_are_changed_and_approved() {
     let fix = |more: &[&str]| desk.run(&[&["fix", cluster, "--json"], &equipped[..], more].concat());
     fix(&[]).told(1, &["approved first", "--approve"]);
     let plan = desk.run(&["plan", cluster, "--json"]).ok().json();
-    assert_eq!((&plan["author"]["kind"], &plan["brief"]["repository"]), (&json!("rule"), &json!("acme/invoices")));
+    assert_eq!((&plan["author"]["kind"], &plan["brief"]["repository"]), (&json!("rule"), &json!("greengrocer/cart")));
     let changed = desk.run(&["plan", cluster, "--title", "Fix: the totals", "--approve", "--json"]).ok().json();
     assert_eq!((&changed["title"], &changed["status"], &changed["revision"]), (&json!("Fix: the totals"), &json!("approved"), &json!(plan["revision"].as_u64().unwrap() + 1)));
     let done = fix(&[]).ok();
@@ -260,4 +264,39 @@ fn the_command_line_fixes_a_group_and_plans_are_changed_and_approved() {
     desk.run(&["fix", cluster]).told(2, &["--repositories", "--github-token-file"]);
     desk.run(&["settings", "repetitions=99"]).told(2, &["repetitions is 1 to 10"]);
     desk.run(&["settings", "no.such=1"]).told(2, &["no.such"]);
+}
+
+/// A real agent whose scripted model applies the recorded patch: an issue in, a proven pull request out.
+fn goes_all_the_way(cli: &str) {
+    let Some((program, _)) = agents::installed(cli) else { return };
+    let scene = Scene::new();
+    let recording = std::fs::read_to_string(scene.desk.path("sample/replay.json")).unwrap();
+    let patch = serde_json::from_str::<Value>(&recording).unwrap()["patch"].as_str().unwrap().to_owned();
+    let coded = base64::engine::general_purpose::STANDARD.encode(patch);
+    let model = Model::start(vec![Turn::Shell(format!("echo {coded} | base64 -d | git apply"))], WORK);
+    let path = format!("{}:{}", program.parent().unwrap().display(), std::env::var("PATH").unwrap());
+    let args = ["fix", &scene.cluster, "--json", "--repositories", scene.repositories.to_str().unwrap()];
+    let agent = ["--agent", cli, "--agent-model", "scripted-1", "--agent-model-url", &model.url];
+    let mut command = scene.desk.command(&[&args[..], &agent[..]].concat());
+    command.env("PATH", path).env("OPENAI_API_KEY", "sk-swordfish").env_remove("ANTHROPIC_API_KEY");
+    let run = finish(command.output().unwrap()).ok();
+    let job = run.json();
+    scene.is_done_once(&job);
+    assert_eq!((&job["verdict"]["kind"], &job["runner"]), (&json!("proven"), &json!(cli)));
+    assert!(job["spend"]["calls"].as_u64().unwrap() >= 2, "{:#}", job["spend"]);
+    assert!(!format!("{run:?}").contains("swordfish"));
+    // It was told what the reports say, as data.
+    let asked = model.asked();
+    assert!(asked.iter().any(|(_, question)| question.to_string().contains("--- begin Report from")));
+    assert!(asked.iter().all(|(_, question)| question["model"] == "scripted-1"));
+}
+
+#[test]
+fn kilo_turns_a_group_into_a_proven_pull_request() {
+    goes_all_the_way("kilo");
+}
+
+#[test]
+fn codex_turns_a_group_into_a_proven_pull_request() {
+    goes_all_the_way("codex");
 }

@@ -28,7 +28,9 @@ pub(crate) async fn work(
     stop: impl Future<Output = ()>,
 ) -> Result<Option<AgentJob>> {
     let holder = holder()?;
-    let Some(job) = soulcaster.claim_fix(project, id, &holder, &is_gone, now()).await? else { return Ok(None) };
+    let Some(job) = soulcaster.claim_fix(project, id, &holder, &is_gone, now()).await? else {
+        return Ok(None);
+    };
     let token = job.tokens;
     let folder = Scratch::make(id)?;
     let ended = tokio::select! {
@@ -90,10 +92,10 @@ async fn keep(soulcaster: &Soulcaster, project: &ProjectId, id: &str, token: u64
 }
 
 /// An empty folder that is gone when this is dropped.
-struct Scratch(PathBuf);
+pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
-    fn make(job: &str) -> Result<Self> {
+    pub(crate) fn make(job: &str) -> Result<Self> {
         let name = format!("soulcaster-{job}-{}", digest(&[&secret::random()?], 8));
         let path = std::env::temp_dir().join(name);
         let mut builder = std::fs::DirBuilder::new();
@@ -106,7 +108,7 @@ impl Scratch {
         Ok(Self(path))
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 }

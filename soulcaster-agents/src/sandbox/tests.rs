@@ -306,7 +306,8 @@ for n in range(3000): os.mkdir(\"d\"); os.chdir(\"d\")'; mkdir -p $HOME/x/y; chm
     let scratch = Scratch::make().unwrap();
     let path = scratch.root().to_path_buf();
     std::fs::create_dir_all(path.join("home/a/b")).unwrap();
-    std::fs::set_permissions(path.join("home/a"), std::os::unix::fs::PermissionsExt::from_mode(0)).unwrap();
+    std::fs::set_permissions(path.join("home/a"), std::os::unix::fs::PermissionsExt::from_mode(0o000))
+        .unwrap();
     drop(scratch);
     assert!(!path.exists());
 }

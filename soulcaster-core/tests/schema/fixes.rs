@@ -69,6 +69,7 @@ fn proofs(checked: &mut Checked) {
     checked.look(&[
         TestDialect::Cargo,
         TestDialect::Pytest,
+        TestDialect::Unittest,
         TestDialect::Tap,
         TestDialect::Go,
         TestDialect::Maven,

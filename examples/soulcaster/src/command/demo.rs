@@ -9,10 +9,15 @@ use console::style;
 use include_dir::{Dir, include_dir};
 use serde::Serialize;
 use soulcaster_agents::git::Git;
-use soulcaster_agents::{LocalHost, LocalWorkshop, ReplayRunner};
+use soulcaster_agents::host::LocalHost;
+use soulcaster_agents::replay::ReplayRunner;
+use soulcaster_agents::sandbox::Sandbox;
+use soulcaster_agents::workshop::LocalWorkshop;
 use soulcaster_core::flow::{ClusterQuery, FixRequest, Hands};
-use soulcaster_core::model::{AgentJob, Cluster, ClusterStatus, CodingPlan, FixSettings, FixStatus, Limits};
-use soulcaster_core::port::{AgentRunner, Isolation, Workshop};
+use soulcaster_core::model::{
+    AgentJob, Cluster, ClusterStatus, CodingPlan, FixSettings, FixStatus, Limits, TestCommand, TestDialect,
+};
+use soulcaster_core::port::{AgentRunner, Isolation};
 use soulcaster_core::{ClusterId, Error, ErrorKind, ProjectId, Result, Soulcaster};
 
 use super::fix::{job_text, line_text};
@@ -28,7 +33,7 @@ use crate::text::plain;
 /// The sample: a repository, reports about it, a recorded agent.
 static SAMPLE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../demo");
 /// What the repository is called.
-const REPOSITORY: &str = "acme/invoices";
+const REPOSITORY: &str = "greengrocer/cart";
 
 /// What `demo --json` prints.
 #[derive(Serialize)]
@@ -57,18 +62,25 @@ pub(super) async fn demo(session: &Session, args: &args::Demo) -> Result<Outcome
     write_page(&session, &soulcaster, Output::create(&out.join("report.html"))?).await?;
 
     title(&session, 2, "The largest group becomes a brief and a plan");
-    let workshop = LocalWorkshop::new();
+    let sandbox = Sandbox::find();
+    let least = sandbox.isolation().min(Isolation::Confined);
+    let workshop = LocalWorkshop::new(sandbox).least(least);
     let settings = FixSettings {
         repository: Some(REPOSITORY.to_owned()),
         // The sample's code and reports are this program's own.
-        least_isolation: workshop.isolation().min(Isolation::Confined),
+        least_isolation: least,
+        test: Some(TestCommand {
+            argv: ["python3", "-B", "-m", "unittest", "-v"].map(str::to_owned).to_vec(),
+            dialect: TestDialect::Unittest,
+            folder: None,
+        }),
         ..FixSettings::default()
     };
-    if settings.least_isolation == Isolation::None {
+    if least == Isolation::None {
         session.say("   (bubblewrap is missing: the sample's tests run without a sandbox)");
     }
     soulcaster.change_fix_settings(&session.project, &settings).await?;
-    let runner: Arc<dyn AgentRunner> = Arc::new(ReplayRunner::from_file(&out.join("replay.json"))?);
+    let runner: Arc<dyn AgentRunner> = Arc::new(ReplayRunner::open(&out.join("replay.json"))?);
     let hands = Hands {
         host: Arc::new(LocalHost::new(&repositories)),
         workshop: Arc::new(workshop),
@@ -83,7 +95,11 @@ pub(super) async fn demo(session: &Session, args: &args::Demo) -> Result<Outcome
     let plan = soulcaster.make_plan(&session.project, &id, suspects?, None, now()).await?;
     session.say_lines(&super::fix::plan_text(&plan));
 
-    title(&session, 3, "An agent works in a clean clone; its patch is checked, proven, and published as a draft");
+    title(
+        &session,
+        3,
+        "An agent works in a clean clone; its patch is checked, proven, and published as a draft",
+    );
     let job = fix(&session, &soulcaster, &hands, &plan).await?;
     session.say_lines(&job_text(&job));
     if job.status != FixStatus::Succeeded {
@@ -159,20 +175,24 @@ fn unpack(out: &Path) -> Result<()> {
 /// Makes a bare repository with one commit of the files in `folder`.
 async fn make_repository(folder: &Path, repositories: &Path) -> Result<PathBuf> {
     let bare = repositories.join(format!("{REPOSITORY}.git"));
-    let failed = |e: std::io::Error| Error::new(ErrorKind::Unavailable, "demo", "no repository can be made").with_source(e);
+    let failed = |e: std::io::Error| {
+        Error::new(ErrorKind::Unavailable, "demo", "no repository can be made").with_source(e)
+    };
     std::fs::create_dir_all(&bare).map_err(failed)?;
     let git = identified(Git::new(folder).git_dir(std::path::absolute(&bare).map_err(failed)?));
     git.run(&["init", "--quiet", "--bare"]).await?;
     let git = git.setting("core.bare", "false");
     git.run(&["add", "--all"]).await?;
-    git.run(&["commit", "--quiet", "--message", "Invoices"]).await?;
+    git.run(&["commit", "--quiet", "--message", "The cart"]).await?;
     Ok(bare)
 }
 
 fn identified(git: Git) -> Git {
-    ["GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"].into_iter().fold(git, |git, name| {
-        git.env(name, if name.ends_with("EMAIL") { "acme@example.com" } else { "Acme" })
-    })
+    ["GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"]
+        .into_iter()
+        .fold(git, |git, name| {
+            git.env(name, if name.ends_with("EMAIL") { "shop@example.com" } else { "Green Grocer" })
+        })
 }
 
 /// Takes a file in and groups; gives the groups as a table.
@@ -186,11 +206,19 @@ async fn triage(session: &Session, soulcaster: &Soulcaster, file: &Path) -> Resu
 
 async fn largest(session: &Session, soulcaster: &Soulcaster) -> Result<Cluster> {
     let page = soulcaster.clusters(&session.project, &ClusterQuery::default()).await?;
-    page.clusters.into_iter().next().ok_or_else(|| Error::new(ErrorKind::Unexpected, "demo", "nothing was grouped"))
+    page.clusters
+        .into_iter()
+        .next()
+        .ok_or_else(|| Error::new(ErrorKind::Unexpected, "demo", "nothing was grouped"))
 }
 
 /// Asks for a fix and works on it, showing the log as it grows.
-async fn fix(session: &Session, soulcaster: &Soulcaster, hands: &Hands, plan: &CodingPlan) -> Result<AgentJob> {
+async fn fix(
+    session: &Session,
+    soulcaster: &Soulcaster,
+    hands: &Hands,
+    plan: &CodingPlan,
+) -> Result<AgentJob> {
     let request = FixRequest::default();
     let (job, _) = soulcaster
         .start_fix(&session.project, &plan.cluster_id, &request, hands, Limits::default(), now())

@@ -99,7 +99,8 @@ pub(super) async fn fix(session: &Session, args: &args::Fix) -> Result<Outcome> 
     let equipment = Equipment::of(&args.hands)?;
     let hands = equipment.hands(&soulcaster, project)?;
     let reproduction = args.reproduction.as_deref().map(read_diff).transpose()?;
-    let request = FixRequest { runner: args.runner.clone(), repository: args.repository.clone(), reproduction };
+    let request =
+        FixRequest { runner: args.runner.clone(), repository: args.repository.clone(), reproduction };
     let limits = Limits { items_per_user: None, fixes_per_user: args.max_fixes };
     if soulcaster.plan(project, &id).await?.is_none() {
         let _progress = session.progress("writing the plan");
@@ -217,11 +218,14 @@ pub(crate) fn job_text(job: &AgentJob) -> String {
     line("Runner", job.runner.clone());
     line("Status", status_word(job.status).to_owned());
     if let Some(verdict) = &job.verdict {
-        line("Proof", match verdict {
-            ProofVerdict::Proven => "proven".to_owned(),
-            ProofVerdict::Unproven { reason } => format!("unproven: {reason}"),
-            ProofVerdict::Refuted { evidence } => format!("refuted: {evidence}"),
-        });
+        line(
+            "Proof",
+            match verdict {
+                ProofVerdict::Proven => "proven".to_owned(),
+                ProofVerdict::Unproven { reason } => format!("unproven: {reason}"),
+                ProofVerdict::Refuted { evidence } => format!("refuted: {evidence}"),
+            },
+        );
     }
     for refusal in &job.refusals {
         line("Refused", format!("{}: {}", refusal.rule, refusal.subject));
@@ -316,7 +320,9 @@ pub(super) async fn watch(session: &Session, hands: &args::Hands) -> Result<Outc
 
 fn watch_text(report: &WatchReport) -> String {
     let mut out = String::new();
-    for (what, jobs) in [("merged", &report.merged), ("closed", &report.closed), ("back again", &report.regressed)] {
+    for (what, jobs) in
+        [("merged", &report.merged), ("closed", &report.closed), ("back again", &report.regressed)]
+    {
         for job in jobs {
             let _ = writeln!(out, "fix {}: {what}", plain(job));
         }
@@ -342,17 +348,20 @@ pub(super) async fn settings(session: &Session, args: &args::ProjectSettings) ->
 fn changed(settings: &FixSettings, changes: &[String]) -> Result<FixSettings> {
     let refuse = |message: String| Error::invalid("settings", message);
     let whole = |settings: &FixSettings| {
-        serde_json::to_value(settings)
-            .map_err(|e| Error::new(ErrorKind::Unexpected, "settings", "settings have no JSON form").with_source(e))
+        serde_json::to_value(settings).map_err(|e| {
+            Error::new(ErrorKind::Unexpected, "settings", "settings have no JSON form").with_source(e)
+        })
     };
     let mut value = whole(settings)?;
     let defaults = whole(&FixSettings::default())?;
     for change in changes {
-        let (path, text) =
-            change.split_once('=').ok_or_else(|| refuse(format!("{change:?} is not of the form NAME=VALUE")))?;
+        let (path, text) = change
+            .split_once('=')
+            .ok_or_else(|| refuse(format!("{change:?} is not of the form NAME=VALUE")))?;
         let new = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
         let pointer = format!("/{}", path.replace('.', "/"));
-        let new = if new.is_null() { defaults.pointer(&pointer).cloned().unwrap_or(Value::Null) } else { new };
+        let new =
+            if new.is_null() { defaults.pointer(&pointer).cloned().unwrap_or(Value::Null) } else { new };
         let (parent, name) = pointer.rsplit_once('/').unwrap_or(("", &pointer));
         let Some(Value::Object(members)) = value.pointer_mut(parent) else {
             return Err(refuse(format!("there is no setting {path}; `soulcaster settings` lists them")));

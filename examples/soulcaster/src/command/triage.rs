@@ -71,7 +71,11 @@ pub(super) async fn triage(session: &Session, args: &Triage) -> Result<Outcome> 
 }
 
 /// Takes all rows in, a commit at a time.
-pub(super) async fn take_in(session: &Session, soulcaster: &Soulcaster, intake: &mut Intake) -> Result<IngestReport> {
+pub(super) async fn take_in(
+    session: &Session,
+    soulcaster: &Soulcaster,
+    intake: &mut Intake,
+) -> Result<IngestReport> {
     let progress = session.progress("reading");
     let mut total = IngestReport::default();
     let mut read = 0;

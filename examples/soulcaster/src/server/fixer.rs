@@ -85,7 +85,8 @@ pub(crate) async fn run(app: Arc<App>) {
             let _ = stopped.wait_for(|stop| *stop).await;
             Ok::<(), std::io::Error>(())
         };
-        let name = secret::random().map_or_else(|_| std::process::id().to_string(), |random| digest(&[&random], 10));
+        let name =
+            secret::random().map_or_else(|_| std::process::id().to_string(), |random| digest(&[&random], 10));
         let worker = WorkerBuilder::new(format!("soulcaster-fix-{name}"))
             .backend(app.fixer.storage().poll_with_interval(POLL))
             .concurrency(app.fixer.at_once)
@@ -155,7 +156,9 @@ async fn work(task: Task, app: Data<Arc<App>>) -> std::result::Result<(), BoxDyn
             metrics::counter!("soulcaster_fixes_total", "status" => format!("{:?}", job.status).to_lowercase()).increment(1);
             tracing::info!(job = id, %project, status = ?job.status, "a fix has ended");
         }
-        Err(error) => tracing::warn!(job = id, %project, error = error.message(), "a fix goes on elsewhere, or later"),
+        Err(error) => {
+            tracing::warn!(job = id, %project, error = error.message(), "a fix goes on elsewhere, or later")
+        }
     }
     Ok(())
 }

@@ -122,7 +122,8 @@ pub(crate) async fn start(
 ) -> Answer<(StatusCode, Json<AgentJob>)> {
     let hands = app.equipment.hands(&app.soulcaster, &key.project)?;
     let (id, limits) = (ClusterId::from(id), app.settings.limits);
-    let (job, is_new) = app.soulcaster.start_fix(&key.project, &id, &request, &hands, limits, app.now()).await?;
+    let (job, is_new) =
+        app.soulcaster.start_fix(&key.project, &id, &request, &hands, limits, app.now()).await?;
     if is_new {
         app.fixer.push(&key.project, &job.id, Duration::ZERO).await;
     }
@@ -232,9 +233,13 @@ pub(crate) async fn logs(
         let ended = job.status.has_ended() && lines.len() < limit;
         return Ok(Json(Log { lines, ended }).into_response());
     }
-    let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()).and_then(|id| id.parse().ok());
-    let tail = Tail { app, project: key.project.clone(), id, last: last.unwrap_or(part.after), waiting: Vec::new() };
-    let events = stream::unfold(tail, |mut tail| async move { tail.next().await.map(|event| (Ok::<_, Infallible>(event), tail)) });
+    let last =
+        headers.get("last-event-id").and_then(|value| value.to_str().ok()).and_then(|id| id.parse().ok());
+    let tail =
+        Tail { app, project: key.project.clone(), id, last: last.unwrap_or(part.after), waiting: Vec::new() };
+    let events = stream::unfold(tail, |mut tail| async move {
+        tail.next().await.map(|event| (Ok::<_, Infallible>(event), tail))
+    });
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE)).into_response())
 }
 
@@ -253,7 +258,8 @@ impl Tail {
         while self.waiting.is_empty() {
             // Asked before the lines are read: what is written after that is not missed.
             let ended = self.app.soulcaster.fix(&self.project, &self.id).await.ok()?.status.has_ended();
-            let mut lines = self.app.soulcaster.fix_log(&self.project, &self.id, self.last, 1000).await.ok()?;
+            let mut lines =
+                self.app.soulcaster.fix_log(&self.project, &self.id, self.last, 1000).await.ok()?;
             if lines.is_empty() && (ended || *self.app.stop.borrow()) {
                 return None;
             }

@@ -33,20 +33,10 @@ impl Root {
             return Err(Denied::Hidden);
         }
         let path = decode(path).ok_or(Denied::Malformed)?;
-        let mut parts: Vec<&str> = Vec::new();
-        for part in path.split('/') {
-            match part {
-                "" | "." => {}
-                ".." => {
-                    parts.pop();
-                }
-                part => parts.push(part),
-            }
+        let mut file = path.trim_start_matches('/').replace("//", "/");
+        if file.is_empty() || file.ends_with('/') {
+            file.push_str(&self.index);
         }
-        if path.ends_with('/') || parts.is_empty() {
-            parts.push(&self.index);
-        }
-        Ok(format!("{}/{}", self.folder, path.trim_start_matches('/').replace("//", "/")))
-            .map(|file| if path.ends_with('/') || path.is_empty() { format!("{}{}", file, if file.ends_with('/') { self.index.clone() } else { format!("/{}", self.index) }) } else { file })
+        Ok(format!("{}/{file}", self.folder))
     }
 }

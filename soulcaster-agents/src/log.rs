@@ -1,0 +1,55 @@
+//! What agents say, on its way to the transcript.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use soulcaster_core::Result;
+use soulcaster_core::port::agent::{AgentEvent, Spend, Transcript};
+
+use crate::cli::{Cli, Reader};
+
+/// How often events are written down while a run goes on.
+pub(crate) const BATCH: Duration = Duration::from_millis(300);
+
+/// What an agent has said and nobody has written down yet.
+pub(crate) struct Log(Mutex<Pages>);
+
+struct Pages {
+    reader: Reader,
+    events: Vec<AgentEvent>,
+    /// What was last written down of what calls took.
+    spend: Spend,
+}
+
+impl Log {
+    pub(crate) fn new(cli: &Cli) -> Self {
+        Self(Mutex::new(Pages { reader: Reader::new(cli), events: Vec::new(), spend: Spend::default() }))
+    }
+
+    fn pages(&self) -> MutexGuard<'_, Pages> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn read(&self, line: &str) {
+        let mut pages = self.pages();
+        let events = pages.reader.read(line);
+        pages.events.extend(events);
+    }
+
+    pub(crate) fn last_words(&self) -> Option<String> {
+        self.pages().reader.last_words()
+    }
+
+    /// Writes down what is new, and what calls took if that has changed.
+    pub(crate) async fn write(&self, transcript: &dyn Transcript, spend: Spend) -> Result<()> {
+        let events = {
+            let mut pages = self.pages();
+            if pages.spend != spend {
+                pages.spend = spend;
+                pages.events.push(AgentEvent::Spend { spend });
+            }
+            std::mem::take(&mut pages.events)
+        };
+        if events.is_empty() { Ok(()) } else { transcript.append(events).await }
+    }
+}
