@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use soulcaster_core::port::Embedder;
 use soulcaster_core::port::embedder::{EmbedderId, Embedding};
-use soulcaster_core::{Error, ErrorKind, Result};
+use soulcaster_core::{ErrorKind, Result};
 
 use crate::caller::Caller;
 use crate::endpoint::Endpoint;
