@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde::Deserialize;
+use soulcaster_core::flow::Prices;
 use soulcaster_core::{Error, ErrorKind, Result};
 
 const OPERATION: &str = "prices.read";
@@ -124,7 +125,7 @@ impl PriceTable {
 
     /// [`PriceTable::cost`] as meters take it.
     #[must_use]
-    pub fn into_fn(self) -> Arc<dyn Fn(&str, u64, u64) -> u64 + Send + Sync> {
+    pub fn into_fn(self) -> Prices {
         Arc::new(move |model, input, output| self.cost(model, input, output))
     }
 }

@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpSocket};
 
 use super::fake::{Answer, DIMENSIONS, Fake, embeddings, vector};
 use super::*;
-use soulcaster_core::Secret;
+use soulcaster_core::{Error, Secret};
 
 fn builder(base: &str) -> Builder {
     OpenAiEmbedder::builder("test-model", DIMENSIONS).base_url(base)

@@ -111,7 +111,8 @@ fn read<T: DeserializeOwned>(text: &str, schema: &Value) -> Result<T, String> {
     Err(fault.unwrap_or_else(|| "there is no JSON in it".to_owned()))
 }
 
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
+#[cfg(feature = "testing")]
 mod tests {
     use proptest::prelude::*;
     use serde::Deserialize;

@@ -136,7 +136,8 @@ fn line(masked: &Masked, written: &str) -> Result<String> {
     text(masked, written, LINE_BYTES).map(|text| one_line(&text, LINE_BYTES))
 }
 
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
+#[cfg(feature = "testing")]
 mod tests {
     use serde_json::json;
 

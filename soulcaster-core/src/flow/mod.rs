@@ -43,7 +43,7 @@ pub use group::{Diff, GroupReport};
 pub use health::Finding;
 pub use ingest::IngestReport;
 pub use keys::Credential;
-pub use meter::{Ledger, Metered, Reservation};
+pub use meter::{Clock, Ledger, Metered, Prices, Reservation};
 pub use plan::PlanChange;
 pub use portable::ImportReport;
 pub use proof::{ProofTask, prove};

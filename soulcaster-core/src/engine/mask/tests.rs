@@ -132,6 +132,7 @@ fn structured() -> Vec<Sample> {
         }
         samples.push(sample("pem", |key| format!("key:\n{b} {label}-----\n{key}{e} {label}-----\nbye"), pem));
         let password = make.alphanumeric(10) + "!7";
+        #[allow(clippy::type_complexity)]
         let pairs: Vec<Box<dyn Fn(&str) -> String>> = vec![
             Box::new(|v| format!("password={v}")),
             Box::new(|v| format!("DB_PASSWORD: {v}\n")),

@@ -218,7 +218,7 @@ fn name(bytes: &[u8], at: usize) -> Option<Name> {
     let short = |end: &str| matches!(end, "pass" | "auth" | "pwd");
     let ends =
         |end: &&str| name.ends_with(end.as_bytes()) && (!short(end) || whole(before, skipped, end.len()));
-    if NAMES.iter().any(|end| ends(&end)) {
+    if NAMES.iter().any(ends) {
         return Some(Name::Strong);
     }
     // Those are the whole name.
