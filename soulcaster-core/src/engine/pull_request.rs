@@ -87,8 +87,8 @@ pub fn describe<'a>(
 
 /// Name of the proof's run of all tests on the base.
 pub const SUITE_BEFORE: &str = "suite on the base";
-/// Name of the proof's run of all tests with the whole patch.
-pub const SUITE_AFTER: &str = "suite with the patch";
+/// How the names of the proof's runs of all tests with the whole patch begin.
+pub const SUITE_AFTER: &str = "reproduction with the patch";
 
 fn tally(run: &TestRun) -> String {
     let of = |outcome| run.tests.values().filter(|have| **have == outcome).count();
