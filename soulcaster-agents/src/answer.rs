@@ -1,5 +1,7 @@
 //! What a server says when it refuses.
 
+use std::time::Duration;
+
 use reqwest::{Response, StatusCode};
 use serde_json::Value;
 use soulcaster_core::ErrorKind;
@@ -28,17 +30,31 @@ pub(crate) struct Refusal {
     message: Option<String>,
     /// The account has nothing left; waiting does not help.
     pub(crate) out_of_quota: bool,
+    /// How long to wait, where the body says and not the header.
+    pub(crate) wait: Option<Duration>,
 }
 
 impl Refusal {
     /// Understands `{"error": {"message", "type", "code"}}` and the flatter forms of compatible servers.
     pub(crate) fn parse(body: &[u8]) -> Self {
-        let Ok(body) = serde_json::from_slice::<Value>(body) else {
-            return Self::default();
-        };
-        let error = body.get("error").unwrap_or(&body);
+        serde_json::from_slice(body).map_or_else(|_| Self::default(), |body: Value| Self::read(&body))
+    }
+
+    /// What an event of a stream says when it is an error.
+    pub(crate) fn of(event: &Value) -> Option<Self> {
+        event.get("error").is_some_and(|error| !error.is_null()).then(|| Self::read(event))
+    }
+
+    fn read(body: &Value) -> Self {
+        let error = body.get("error").unwrap_or(body);
         let says = |name| error.get(name).and_then(Value::as_str);
+        // Google's way: {"@type": "…RetryInfo", "retryDelay": "17.5s"}.
+        let details = error.get("details").and_then(Value::as_array).into_iter().flatten();
+        let delay =
+            details.filter_map(|detail| detail.get("retryDelay")?.as_str()?.strip_suffix('s')?.parse().ok());
+        let wait = delay.filter_map(|seconds| Duration::try_from_secs_f64(seconds).ok()).next();
         Self {
+            wait,
             message: says("message").or(error.as_str()).or(says("detail")).map(str::to_owned),
             out_of_quota: [says("type"), says("code")].contains(&Some("insufficient_quota")),
         }
@@ -118,6 +134,20 @@ mod tests {
     fn message_that_quotes_a_text_is_left_out() {
         assert_eq!(message(r#"{"error": "bad input 'app crashes on start'"}"#), None);
         assert_eq!(message(r#"{"error": "it crashes on st"}"#).as_deref(), Some("it crashes on st"));
+    }
+
+    #[test]
+    fn wait_is_found_in_the_body() {
+        let wait = |delay: &str| {
+            let body = format!(
+                r#"{{"error": {{"code": 429, "details": [{{"x": 1}}, {{"retryDelay": {delay}}}]}}}}"#
+            );
+            Refusal::parse(body.as_bytes()).wait
+        };
+        assert_eq!(wait("\"17.5s\""), Some(Duration::from_millis(17_500)));
+        for odd in ["17", "\"17\"", "\"-1s\"", "\"NaNs\"", "\"infs\"", "null"] {
+            assert_eq!(wait(odd), None, "{odd}");
+        }
     }
 
     #[test]

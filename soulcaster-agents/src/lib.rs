@@ -3,6 +3,10 @@
 //! | what | where |
 //! | --- | --- |
 //! | turn texts into vectors over an OpenAI-compatible endpoint | [`OpenAiEmbedder`] |
+//! | the same with Gemini | [`GeminiEmbedder`] |
+//! | ask Gemini, Anthropic, OpenAI, Azure or a compatible server | [`model::RemoteModel`], [`environment::Models`] |
+//! | know what tokens cost | [`price::PriceTable`] |
+//! | write down and play back what models say | [`recording`] |
 //! | lend an agent a model without the key | [`broker::Broker`] |
 //! | clone from GitHub or from folders, publish as a draft pull request | [`host::GitHub`], [`host::LocalHost`] |
 //! | search a checkout and run its tests, shut in | [`workshop::LocalWorkshop`] |
@@ -18,11 +22,14 @@
 mod answer;
 #[cfg(unix)]
 pub mod broker;
+mod caller;
 #[cfg(unix)]
 mod cli;
 #[cfg(unix)]
 pub mod e2b;
 mod endpoint;
+pub mod environment;
+mod gemini;
 #[cfg(unix)]
 pub mod git;
 #[cfg(unix)]
@@ -31,15 +38,21 @@ pub mod host;
 pub mod local;
 #[cfg(unix)]
 mod log;
+pub mod model;
 pub mod openai;
 #[cfg(unix)]
 mod patch;
+pub mod price;
+pub mod recording;
 #[cfg(unix)]
 pub mod replay;
 mod retry;
 #[cfg(unix)]
 pub mod sandbox;
+#[cfg(test)]
+mod server;
 #[cfg(unix)]
 pub mod workshop;
 
+pub use gemini::GeminiEmbedder;
 pub use openai::OpenAiEmbedder;

@@ -7,19 +7,16 @@ mod fake;
 mod tests;
 
 use std::fmt;
-use std::time::SystemTime;
 
 use async_trait::async_trait;
-use reqwest::header::RETRY_AFTER;
-use reqwest::{Client, Response};
 use serde::{Deserialize, Serialize};
 use soulcaster_core::port::Embedder;
 use soulcaster_core::port::embedder::{EmbedderId, Embedding};
-use soulcaster_core::{Error, ErrorKind, Result};
+use soulcaster_core::{ErrorKind, Result};
 
-use crate::answer::{self, Refusal};
+use crate::caller::Caller;
 use crate::endpoint::Endpoint;
-use crate::retry::{Failure, Next, retry_after};
+use crate::retry::{Failure, Tries};
 
 pub use builder::Builder;
 
@@ -32,8 +29,6 @@ const BATCH_BYTES: usize = 300_000;
 const TEXT_BYTES: usize = 8_000;
 /// What a blank text is sent as: the API refuses the empty one, and some servers the blank one.
 const BLANK: &str = ".";
-/// Most bytes of an answer that is a refusal.
-const REFUSAL_BYTES: usize = 64 * 1024;
 /// Most bytes of an answer, besides [`COMPONENT_BYTES`] for each number asked for.
 const REPLY_BYTES: usize = 1024 * 1024;
 const COMPONENT_BYTES: usize = 64;
@@ -87,7 +82,7 @@ const COMPONENT_BYTES: usize = 64;
 /// # Ok(()) }
 /// ```
 pub struct OpenAiEmbedder {
-    client: Client,
+    caller: Caller,
     endpoint: Endpoint,
     options: Builder,
 }
@@ -120,12 +115,6 @@ impl OpenAiEmbedder {
         Builder::new(model.into(), dimensions)
     }
 
-    /// What is sent for `text`.
-    fn input<'a>(&self, text: &'a str) -> &'a str {
-        let text = &text[..text.floor_char_boundary(self.options.text_bytes)];
-        if text.chars().all(is_invisible) { BLANK } else { text }
-    }
-
     /// How many of `inputs` go into the next request; at least one.
     fn fitting(&self, inputs: &[&str]) -> usize {
         let mut bytes = 0;
@@ -138,17 +127,12 @@ impl OpenAiEmbedder {
 
     /// Embeds one batch, in as many attempts as it takes and is allowed.
     async fn embed_batch(&self, batch: &[&str]) -> Result<Vec<Embedding>> {
-        let mut attempt = 1;
+        let mut tries = Tries::new(self.options.attempts);
         loop {
-            let Failure { error, next } = match self.attempt(batch).await {
+            match self.attempt(batch).await {
                 Ok(vectors) => return Ok(vectors),
-                Err(failure) => failure,
-            };
-            match next.wait(attempt) {
-                Some(wait) if attempt < self.options.attempts => tokio::time::sleep(wait).await,
-                _ => return Err(error),
+                Err(failure) => tries.again(failure).await?,
             }
-            attempt += 1;
         }
     }
 
@@ -159,23 +143,15 @@ impl OpenAiEmbedder {
             encoding_format: "float",
             dimensions: self.options.shorten.then_some(self.options.dimensions),
         };
-        let sent = self.client.post(self.endpoint.url()).json(&request).send().await;
-        let mut response = sent.map_err(|e| self.disconnected(e))?;
-        if !response.status().is_success() {
-            return Err(self.refused(response, batch).await);
-        }
+        let response = self.caller.send(self.endpoint.url(), &[], &request, batch).await?;
         let limit = REPLY_BYTES + batch.len() * self.options.dimensions * COMPONENT_BYTES;
-        let body = answer::read(&mut response, limit).await.map_err(|e| self.disconnected(e))?;
-        if body.len() > limit {
-            let what = format!("sends more than {limit} bytes for {} texts; check the base URL", batch.len());
-            return Err(self.error(ErrorKind::TooLarge, what).into());
-        }
+        let body = self.caller.read(response, limit).await?;
         Ok(self.vectors(&body, batch.len())?)
     }
 
     /// Reads the vectors of `count` texts, by their order numbers.
     fn vectors(&self, body: &[u8], count: usize) -> Result<Vec<Embedding>> {
-        let unexpected = |what: String| self.error(ErrorKind::Unexpected, what);
+        let unexpected = |what: String| self.caller.error(ErrorKind::Unexpected, what);
         // Without the source: it may show what the server sent.
         let reply: Reply = serde_json::from_slice(body).map_err(|e| {
             let place = format!("line {} column {}", e.line(), e.column());
@@ -206,47 +182,12 @@ impl OpenAiEmbedder {
         // As many vectors as places, and none taken twice: every place is filled.
         Ok(vectors.into_iter().flatten().collect())
     }
+}
 
-    /// The failure when the answer is not a success.
-    async fn refused(&self, mut response: Response, batch: &[&str]) -> Failure {
-        let status = response.status();
-        let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let wait = wait.and_then(|value| retry_after(value, SystemTime::now().into()));
-        let body = answer::read(&mut response, REFUSAL_BYTES).await.unwrap_or_default();
-        let refusal = Refusal::parse(&body);
-        let kind = if refusal.out_of_quota { ErrorKind::QuotaExceeded } else { answer::kind(status) };
-        let next = match (kind, wait) {
-            (ErrorKind::RateLimited | ErrorKind::Unavailable, Some(wait)) => Next::After(wait),
-            (ErrorKind::RateLimited | ErrorKind::Unavailable, None) => Next::Backoff,
-            _ => Next::Stop,
-        };
-        let said = refusal.message(self.options.key.as_ref(), batch);
-        let said = said.map_or_else(String::new, |said| format!(" ({said})"));
-        let hint = match next {
-            Next::After(wait) => format!("try again in {} s", wait.as_secs()),
-            _ if status.is_redirection() => "set the base URL to the place it redirects to".into(),
-            _ => remedy(kind).into(),
-        };
-        Failure { error: self.error(kind, format!("answers {}{said}; {hint}", status.as_u16())), next }
-    }
-
-    /// The failure when no answer came, or not the whole of it.
-    fn disconnected(&self, error: reqwest::Error) -> Failure {
-        let (what, next) = if error.is_connect() {
-            ("cannot be reached; check the base URL and that the server runs", Next::Backoff)
-        } else if error.is_timeout() {
-            ("takes longer than the timeout; raise it or lower the batch", Next::Stop)
-        } else {
-            ("breaks the connection; try again later", Next::Backoff)
-        };
-        let error = self.error(ErrorKind::Unavailable, what).with_source(error.without_url());
-        Failure { error, next }
-    }
-
-    fn error(&self, kind: ErrorKind, what: impl fmt::Display) -> Error {
-        let (model, host) = (&self.options.model, self.endpoint.host());
-        Error::new(kind, OPERATION, format!("{host} (model {model}) {what}"))
-    }
+/// What is sent for `text`, of at most `limit` bytes.
+pub(crate) fn input(text: &str, limit: usize) -> &str {
+    let text = &text[..text.floor_char_boundary(limit)];
+    if text.chars().all(is_invisible) { BLANK } else { text }
 }
 
 /// Whether `c` leaves no mark: white space, control characters, and those of no width.
@@ -254,7 +195,7 @@ fn is_invisible(c: char) -> bool {
     c.is_whitespace() || c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
 }
 
-fn remedy(kind: ErrorKind) -> &'static str {
+pub(crate) fn remedy(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::Invalid => "check model, dimensions and text limit",
         ErrorKind::Unauthorized => "check the key and what it may do",
@@ -280,7 +221,7 @@ impl Embedder for OpenAiEmbedder {
     }
 
     async fn embed(&self, texts: &[String]) -> Result<Vec<Embedding>> {
-        let inputs: Vec<&str> = texts.iter().map(|text| self.input(text)).collect();
+        let inputs: Vec<&str> = texts.iter().map(|text| input(text, self.options.text_bytes)).collect();
         let mut vectors = Vec::with_capacity(inputs.len());
         let mut rest = inputs.as_slice();
         while !rest.is_empty() {

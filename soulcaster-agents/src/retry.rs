@@ -12,6 +12,8 @@ pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(60);
 pub(crate) struct Failure {
     pub(crate) error: Error,
     pub(crate) next: Next,
+    /// What the server answered, if it did.
+    pub(crate) status: Option<u16>,
 }
 
 /// What follows a failed attempt.
@@ -27,7 +29,33 @@ pub(crate) enum Next {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { error, next: Next::Stop }
+        Self { error, next: Next::Stop, status: None }
+    }
+}
+
+/// Counts attempts and waits between them.
+pub(crate) struct Tries {
+    left: u32,
+    done: u32,
+}
+
+impl Tries {
+    /// At most `attempts` attempts.
+    pub(crate) fn new(attempts: u32) -> Self {
+        Self { left: attempts, done: 0 }
+    }
+
+    /// Waits until it is time for another attempt, or gives back the error when there is none.
+    pub(crate) async fn again(&mut self, failure: Failure) -> Result<(), Error> {
+        self.done += 1;
+        self.left = self.left.saturating_sub(1);
+        match failure.next.wait(self.done) {
+            Some(wait) if self.left > 0 => {
+                tokio::time::sleep(wait).await;
+                Ok(())
+            }
+            _ => Err(failure.error),
+        }
     }
 }
 

@@ -9,6 +9,7 @@
 //! cell's PID namespace is killed, and the kernel ends every other with it, whatever they did to get away.
 
 mod cell;
+mod cgroup;
 mod lines;
 mod realm;
 mod scratch;
@@ -26,6 +27,7 @@ use std::time::Duration;
 use soulcaster_core::port::agent::{Budget, Isolation, StopReason};
 use soulcaster_core::{Error, ErrorKind, Result};
 
+use cgroup::Cgroup;
 use lines::Line;
 use scratch::Scratch;
 pub(crate) use scratch::remove;
@@ -204,14 +206,17 @@ impl Sandbox {
             return Err(Error::invalid(OPERATION, "the work folder is not there"));
         }
         let scratch = Scratch::make()?;
+        let group = Cgroup::make(supervisor::tasks(cell.budget.processes));
         let command = match &*self.0 {
-            Kind::Confined(confinement) => confinement.command(cell, &scratch, &argv, true)?,
-            Kind::Open { .. } => cell::open_command(cell, &scratch, &argv),
+            Kind::Confined(confinement) => {
+                confinement.command(cell, &scratch, group.as_ref(), &argv, true)?
+            }
+            Kind::Open { .. } => cell::open_command(cell, &scratch, group.as_ref(), &argv),
         };
         let confined = self.isolation() == Isolation::Confined;
         let limits = Limits::of(cell);
         // When this future is dropped the lines go first, so that nobody waits for them to be taken.
-        let (mut supervisor, mut lines) = Supervisor::start(command, confined, limits, scratch)?;
+        let (mut supervisor, mut lines) = Supervisor::start(command, confined, limits, scratch, group)?;
         // Bubblewrap says on its error output why it could not start.
         let mut last_words = String::new();
         while let Some(Line { stream, text }) = lines.recv().await {
@@ -251,7 +256,7 @@ impl Confinement {
         let trial = || {
             let scratch = Scratch::make()?;
             let cell = Cell::new(scratch.path("tmp"));
-            let mut command = self.command(&cell, &scratch, &["true"], false)?;
+            let mut command = self.command(&cell, &scratch, None, &["true"], false)?;
             command.output().map_err(|e| unavailable(e.to_string()))
         };
         let output = trial().map_err(|e| format!("bubblewrap cannot be tried: {}", e.message()))?;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use crate::embedder::BuiltinEmbedder;
-use crate::engine::GroupConfig;
+use crate::engine::{GroupConfig, Template};
 use crate::error::Result;
 use crate::id::ProjectId;
 use crate::memory::{FlatIndex, MemoryStore};
@@ -38,6 +38,8 @@ pub struct Soulcaster {
     pub(crate) index: Arc<dyn VectorIndex>,
     pub(crate) embedder: Arc<dyn Embedder>,
     pub(crate) config: GroupConfig,
+    /// Prompts of somebody's own.
+    pub(crate) templates: Arc<HashMap<Template, String>>,
     /// For each project the store version up to which the index has its vectors.
     pub(crate) indexed: Arc<Mutex<HashMap<ProjectId, u64>>>,
 }
@@ -60,11 +62,24 @@ impl Soulcaster {
 
     /// Starts an engine over `store`; embedder, index and settings have defaults that work offline.
     pub fn builder(store: Arc<dyn Store>) -> Builder {
-        Builder { store, index: None, embedder: None, config: GroupConfig::default() }
+        Builder {
+            store,
+            index: None,
+            embedder: None,
+            config: GroupConfig::default(),
+            templates: HashMap::new(),
+        }
     }
 
     fn with(store: Arc<dyn Store>, embedder: Arc<dyn Embedder>, config: GroupConfig) -> Self {
-        Self { store, index: Arc::new(FlatIndex::new()), embedder, config, indexed: Arc::default() }
+        Self {
+            store,
+            index: Arc::new(FlatIndex::new()),
+            embedder,
+            config,
+            templates: Arc::default(),
+            indexed: Arc::default(),
+        }
     }
 
     /// The store.
@@ -84,6 +99,12 @@ impl Soulcaster {
     pub fn config(&self) -> &GroupConfig {
         &self.config
     }
+
+    /// The text of a prompt.
+    #[must_use]
+    pub fn template(&self, template: Template) -> &str {
+        self.templates.get(&template).map_or_else(|| template.text(), String::as_str)
+    }
 }
 
 /// Puts a [`Soulcaster`] together.
@@ -92,6 +113,7 @@ pub struct Builder {
     index: Option<Arc<dyn VectorIndex>>,
     embedder: Option<Arc<dyn Embedder>>,
     config: GroupConfig,
+    templates: HashMap<Template, String>,
 }
 
 impl fmt::Debug for Builder {
@@ -122,14 +144,25 @@ impl Builder {
         self
     }
 
+    /// Another text for a prompt, of the form of [`Template::text`]. The form of the answer stays.
+    #[must_use]
+    pub fn template(mut self, template: Template, text: impl Into<String>) -> Self {
+        self.templates.insert(template, text.into());
+        self
+    }
+
     /// Checks the settings and makes the engine.
     ///
     /// # Errors
     /// `Invalid` naming the setting.
     pub fn build(self) -> Result<Soulcaster> {
         self.config.check()?;
+        for (template, text) in &self.templates {
+            template.fill(text, &[("brief", "")])?;
+        }
         let embedder = self.embedder.unwrap_or_else(|| Arc::new(BuiltinEmbedder::new()));
         let mut soulcaster = Soulcaster::with(self.store, embedder, self.config);
+        soulcaster.templates = Arc::new(self.templates);
         if let Some(index) = self.index {
             soulcaster.index = index;
         }

@@ -13,6 +13,7 @@
 mod embedder;
 mod fault;
 mod index;
+mod language;
 mod pages;
 mod search;
 mod store;
@@ -28,6 +29,7 @@ use crate::port::store::Store;
 pub use embedder::embedder;
 pub use fault::{Fault, FaultyStore};
 pub use index::index;
+pub use language::{ScriptedModel, language};
 
 /// Checks every sentence of the contract of [`Store`], but for surviving a crash.
 ///

@@ -19,6 +19,9 @@ use soulcaster_core::{
 };
 use utoipa::ToSchema;
 
+#[path = "schema/fixes.rs"]
+mod fixes;
+
 const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
 
 /// The types whose values have been looked at.
@@ -103,6 +106,7 @@ async fn what_is_written_is_what_the_schema_says() {
     answers(&mut checked).await;
     accounts(&mut checked).await;
     words(&mut checked);
+    fixes::fixes(&mut checked).await;
     every_variant(&mut checked);
     let missing: Vec<String> = derived().into_iter().filter(|name| !checked.0.contains(name)).collect();
     assert!(missing.is_empty(), "no value of {missing:?} has been looked at");
@@ -282,6 +286,8 @@ fn every_variant(checked: &mut Checked) {
         ClusterStatus::Fixing,
         ClusterStatus::PrOpened,
         ClusterStatus::Failed,
+        ClusterStatus::Fixed,
+        ClusterStatus::Regressed,
         ClusterStatus::Resolved,
     ]);
     checked.look(&[Tightness::Tight, Tightness::Moderate, Tightness::Loose]);

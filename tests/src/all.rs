@@ -13,6 +13,7 @@ mod corrections;
 mod crash;
 mod disk;
 mod faults;
+mod fixing;
 mod full;
 #[cfg(unix)]
 mod github;

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+mod fix;
 mod keys;
 mod sources;
 
+pub(crate) use fix::{Demo, Fix, Hands, Logs, Plan, ProjectSettings};
 pub(crate) use keys::Keys;
 pub(crate) use sources::{Choice, NewSource, Sources};
 
@@ -262,6 +264,34 @@ Examples:
     /// A delivery is verified, written down and acknowledged; grouping happens in the background. Stop it with SIGTERM
     /// or Ctrl-C: requests in flight are finished. `/docs` describes the API.
     Serve(Serve),
+    /// Show, change or approve the plan for a group; makes one if there is none
+    Plan(Plan),
+    /// Have an agent fix a group, prove the fix, and open a draft pull request
+    ///
+    /// The agent works in a clean clone, shut in, without network but its model. Its patch is held against a policy, and
+    /// published only with a test that fails without it and passes with it.
+    Fix(Fix),
+    /// List fixes, latest first, or show one
+    Jobs {
+        /// The fix
+        job: Option<String>,
+        /// How many to list; 0 for all
+        #[arg(short = 'n', long, default_value_t = 20)]
+        limit: usize,
+    },
+    /// Print the log of a fix
+    Logs(Logs),
+    /// Cancel a fix, in whatever state it is
+    Cancel {
+        /// The fix
+        job: String,
+    },
+    /// Ask what became of pull requests: merged ones make their groups fixed
+    Watch(Hands),
+    /// Show or change how fixes of the project are made
+    Settings(ProjectSettings),
+    /// Show the whole way, offline: reports, group, plan, fix, proof, pull request, and the problem coming back
+    Demo(Demo),
     /// Make, list and withdraw the keys that open a project to programs
     #[command(subcommand)]
     Keys(Keys),
@@ -390,9 +420,14 @@ pub(crate) struct Serve {
     /// Fixes that may succeed for a user [default: no limit]
     #[arg(long, value_name = "N")]
     pub(crate) max_fixes: Option<u64>,
+    /// Fixes that are worked on at one time
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub(crate) fixes_at_once: u8,
     /// How to write the log, on standard error; RUST_LOG says how much
     #[arg(long, value_enum, default_value = "json", value_name = "FORM")]
     pub(crate) log: LogForm,
+    #[command(flatten)]
+    pub(crate) hands: Hands,
 }
 
 /// How a log is written.

@@ -4,6 +4,8 @@
 
 mod args;
 mod command;
+mod fixing;
+mod hands;
 mod intake;
 mod output;
 mod secret;
@@ -21,8 +23,8 @@ use crate::session::Outcome;
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    // The server finishes what it has begun.
-    if !matches!(args.command, args::Command::Serve(_)) {
+    // The server finishes what it has begun, and a fix is cancelled.
+    if !matches!(args.command, args::Command::Serve(_) | args::Command::Fix(_)) {
         output::clear_up_on_interrupt();
     }
     match command::run(args) {

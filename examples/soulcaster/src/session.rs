@@ -64,6 +64,12 @@ impl Session {
         })
     }
 
+    /// The same session on another database and project.
+    pub(crate) fn in_database(&self, db: PathBuf, project: ProjectId) -> Self {
+        let Self { now, json, verbose, quiet, .. } = *self;
+        Self { project, now, json, verbose, quiet, db: Some(db) }
+    }
+
     /// The database file.
     pub(crate) fn path(&self) -> Result<PathBuf> {
         if let Some(path) = &self.db {
@@ -119,6 +125,13 @@ impl Session {
     pub(crate) fn say(&self, text: &str) {
         if !self.quiet {
             eprintln!("{}", crate::text::plain(text));
+        }
+    }
+
+    /// Says several lines on standard error, each made harmless before, unless asked to be quiet.
+    pub(crate) fn say_lines(&self, text: &str) {
+        if !self.quiet {
+            eprintln!("{}", text.trim_end());
         }
     }
 

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use reqwest::{Client, redirect};
-use soulcaster_core::{Error, ErrorKind, Result};
+use reqwest::header::AUTHORIZATION;
+use soulcaster_core::{Error, Result, Secret};
 
-use super::{BATCH_BYTES, BATCH_TEXTS, OpenAiEmbedder, TEXT_BYTES};
+use super::{BATCH_BYTES, BATCH_TEXTS, OPERATION as EMBED, OpenAiEmbedder, TEXT_BYTES, remedy};
+use crate::caller::{Caller, Parts};
 use crate::endpoint::Endpoint;
-use soulcaster_core::Secret;
 
 const OPERATION: &str = "openai.build";
 
@@ -104,35 +103,22 @@ impl Builder {
         let check = |holds: bool, rule: &str| {
             if holds { Ok(()) } else { Err(Error::invalid(OPERATION, rule)) }
         };
-        check(!self.model.trim().is_empty(), "the model has no name")?;
         check((1..=65_536).contains(&self.dimensions), "dimensions are 1 to 65536")?;
         check((1..=BATCH_TEXTS).contains(&self.batch), "a batch is 1 to 2048 texts")?;
         check((1..=BATCH_BYTES).contains(&self.text_bytes), "a text is 1 to 300000 bytes")?;
-        check(!self.timeout.is_zero(), "the timeout is longer than zero")?;
         check(self.attempts > 0, "there is at least one attempt")?;
         let endpoint = Endpoint::new(OPERATION, &self.base_url, "embeddings", self.key.is_some())?;
 
-        let mut headers = HeaderMap::new();
-        if let Some(key) = &self.key {
-            check(!key.expose().is_empty(), "the key is empty; leave it out when the server needs none")?;
-            // Without the source: it may show the value.
-            let mut value = HeaderValue::from_str(&format!("Bearer {}", key.expose())).map_err(|_| {
-                Error::invalid(OPERATION, "the key has characters that no header carries, such as a line end")
-            })?;
-            value.set_sensitive(true);
-            headers.insert(AUTHORIZATION, value);
-        }
-        let mut client = Client::builder()
-            .user_agent(concat!("soulcaster/", env!("CARGO_PKG_VERSION")))
-            .default_headers(headers)
-            .redirect(redirect::Policy::none())
-            .timeout(self.timeout);
-        if endpoint.is_loopback() {
-            client = client.no_proxy();
-        }
-        let client = client.build().map_err(|e| {
-            Error::new(ErrorKind::Unexpected, OPERATION, "TLS cannot be set up").with_source(e)
+        let caller = Caller::new(Parts {
+            building: OPERATION,
+            calling: EMBED,
+            endpoint: &endpoint,
+            model: &self.model,
+            key: self.key.as_ref(),
+            key_header: (AUTHORIZATION, "Bearer "),
+            timeout: self.timeout,
+            remedy,
         })?;
-        Ok(OpenAiEmbedder { client, endpoint, options: self })
+        Ok(OpenAiEmbedder { caller, endpoint, options: self })
     }
 }

@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpSocket};
 
 use super::fake::{Answer, DIMENSIONS, Fake, embeddings, vector};
 use super::*;
-use soulcaster_core::Secret;
+use soulcaster_core::{Error, Secret};
 
 fn builder(base: &str) -> Builder {
     OpenAiEmbedder::builder("test-model", DIMENSIONS).base_url(base)
@@ -208,7 +208,7 @@ async fn debug_and_client_show_no_key() {
     let embedder = builder("https://host.example/v1").key(Secret::new("sk-1234")).build().unwrap();
     let shown = format!("{embedder:?}");
     assert_eq!(shown, r#"OpenAiEmbedder { id: "openai:test-model/8@host.example/v1", key: Some(***) }"#);
-    assert!(!format!("{:?}", embedder.client).contains("1234"));
+    assert!(!format!("{:?}", embedder.caller).contains("1234"));
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use soulcaster_core::Result;
 
+use super::cgroup::Cgroup;
 use super::scratch::Scratch;
 use super::supervisor::{MARKER, tasks};
 use super::toolchains::SYSTEM;
@@ -75,10 +76,11 @@ impl Confinement {
         &self,
         cell: &Cell,
         scratch: &Scratch,
+        group: Option<&Cgroup>,
         argv: &[&str],
         watched: bool,
     ) -> Result<Command> {
-        let mut command = Command::new(&self.bwrap);
+        let mut command = joining(group, &self.bwrap);
         command.env_clear().stdin(Stdio::null()).current_dir("/");
         command.args(["--unshare-all", "--unshare-user", "--uid", "1000", "--gid", "1000"]);
         if self.disable_userns {
@@ -158,12 +160,20 @@ impl Confinement {
     }
 }
 
+/// `program`, which begins as a member of `group`.
+fn joining(group: Option<&Cgroup>, program: &Path) -> Command {
+    let Some(group) = group else { return Command::new(program) };
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", r#"echo $$ >"$0" && exec "$@""#]).arg(group.door()).arg(program);
+    command
+}
+
 /// The command that runs `argv` with an environment and a home of its own, and otherwise sees everything.
-pub(super) fn open_command(cell: &Cell, scratch: &Scratch, argv: &[&str]) -> Command {
+pub(super) fn open_command(cell: &Cell, scratch: &Scratch, group: Option<&Cgroup>, argv: &[&str]) -> Command {
     use std::os::unix::process::CommandExt;
     let text = |name: &str| scratch.path(name).to_string_lossy().into_owned();
     let path = std::env::var("PATH").unwrap_or_default();
-    let mut command = Command::new("/bin/sh");
+    let mut command = joining(group, Path::new("/bin/sh"));
     command.args(&prelude(cell, &text("run/gate"), "0", "")[1..]);
     command.args(argv).current_dir(&cell.work).stdin(Stdio::null()).process_group(0);
     command.env_clear().envs(usual(&text("home"), &text("tmp"), &path));

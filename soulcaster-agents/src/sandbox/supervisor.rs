@@ -12,6 +12,7 @@ use soulcaster_core::port::agent::StopReason;
 use soulcaster_core::{Error, Result};
 use tokio::sync::{mpsc as lines, oneshot};
 
+use super::cgroup::Cgroup;
 use super::lines::{Line, Meter};
 use super::realm::Realm;
 use super::scratch::Scratch;
@@ -98,6 +99,7 @@ impl Supervisor {
         confined: bool,
         limits: Limits,
         scratch: Scratch,
+        group: Option<Cgroup>,
     ) -> Result<(Self, lines::Receiver<Line>)> {
         let (messages, inbox) = mpsc::channel();
         let (result_sender, result) = oneshot::channel();
@@ -105,7 +107,9 @@ impl Supervisor {
         let (line_sender, line_receiver) = lines::channel(QUEUE);
         let outbox = messages.clone();
         let run = move || {
-            let finish = watch(&mut command, confined, &limits, &scratch, line_sender, outbox, &inbox);
+            let finish =
+                watch(&mut command, confined, &limits, &scratch, group.as_ref(), line_sender, outbox, &inbox);
+            drop(group);
             drop(scratch);
             // Whoever waited may have gone.
             let _ = result_sender.send(finish);
@@ -138,6 +142,7 @@ fn watch(
     confined: bool,
     limits: &Limits,
     scratch: &Scratch,
+    group: Option<&Cgroup>,
     lines: lines::Sender<Line>,
     outbox: mpsc::Sender<Message>,
     inbox: &mpsc::Receiver<Message>,
@@ -175,7 +180,7 @@ fn watch(
     let readers: std::io::Result<Vec<_>> = readers.into_iter().flatten().collect();
     let watched = match &readers {
         Ok(_) => {
-            let mut watch = Watch { child: &child, realm: &mut realm, limits, scratch, started };
+            let mut watch = Watch { child: &child, realm: &mut realm, limits, scratch, group, started };
             watch.until_begin(inbox).and_then(|began| {
                 let stopped = if began { watch.until_end(inbox)? } else { None };
                 Ok((began, stopped))
@@ -249,6 +254,7 @@ struct Watch<'a> {
     realm: &'a mut Realm,
     limits: &'a Limits,
     scratch: &'a Scratch,
+    group: Option<&'a Cgroup>,
     started: Instant,
 }
 
@@ -307,6 +313,9 @@ impl Watch<'_> {
     }
 
     fn look(&mut self, weigh: bool) -> std::io::Result<Option<StopReason>> {
+        if self.group.is_some_and(Cgroup::is_full) {
+            return Ok(Some(StopReason::Processes));
+        }
         // The two that make the cell come on top.
         let members = self.realm.members(self.limits.processes.saturating_add(2))?;
         let mut load = self.realm.load(&members, false);

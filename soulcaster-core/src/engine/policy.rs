@@ -21,17 +21,14 @@ mod publication;
 mod registry;
 
 use std::fmt::Write as _;
-use std::ops::Range;
 
 use crate::engine::patch::{FileDiff, Patch};
+use crate::engine::secrets::{SecretFinding, secrets};
 use crate::model::fix::{FixSettings, Refusal};
 use crate::model::visible::is_invisible;
 
 pub use glob::matches;
 pub use publication::{check_publication, is_branch_name};
-
-/// Finds what looks like a credential in a text: its kind, and where it stands.
-pub type Scan<'a> = &'a (dyn Fn(&str) -> Vec<(&'static str, Range<usize>)> + Send + Sync);
 
 /// No more refusals than these are listed.
 const MOST_REFUSALS: usize = 100;
@@ -45,12 +42,12 @@ const MOST_REFUSALS: usize = 100;
 /// use soulcaster_core::model::FixSettings;
 /// let patch = "diff --git a/.github/workflows/ci.yml b/.github/workflows/ci.yml\n\
 ///     deleted file mode 100644\nindex 1..0\n--- a/.github/workflows/ci.yml\n+++ /dev/null\n@@ -1 +0,0 @@\n-on: push\n";
-/// let refusals = check(patch, &FixSettings::default(), &|_| Vec::new());
+/// let refusals = check(patch, &FixSettings::default());
 /// assert_eq!(refusals[0].rule, "protected_path");
 /// assert_eq!(refusals[0].subject, ".github/workflows/ci.yml");
 /// ```
 #[must_use]
-pub fn check(patch: &str, settings: &FixSettings, secrets: Scan<'_>) -> Vec<Refusal> {
+pub fn check(patch: &str, settings: &FixSettings) -> Vec<Refusal> {
     let mut refusals = Refusals::default();
     let budget = &settings.budget;
     if patch.len() > budget.diff_bytes {
@@ -74,12 +71,12 @@ pub fn check(patch: &str, settings: &FixSettings, secrets: Scan<'_>) -> Vec<Refu
         }
     }
     for file in &patch.files {
-        check_file(file, settings, secrets, &mut refusals);
+        check_file(file, settings, &mut refusals);
     }
     refusals.all
 }
 
-fn check_file(file: &FileDiff<'_>, settings: &FixSettings, secrets: Scan<'_>, refusals: &mut Refusals) {
+fn check_file(file: &FileDiff<'_>, settings: &FixSettings, refusals: &mut Refusals) {
     for touched in file.paths() {
         if let Some(why) = path::fault(touched) {
             refusals.add("path", &format!("{touched}: {why}"));
@@ -87,7 +84,7 @@ fn check_file(file: &FileDiff<'_>, settings: &FixSettings, secrets: Scan<'_>, re
         if protected::is_protected(touched) || settings.protected.iter().any(|glob| matches(glob, touched)) {
             refusals.add("protected_path", touched);
         }
-        for (kind, _) in secrets(touched) {
+        for SecretFinding { kind, .. } in secrets(touched) {
             refusals.add("secret", &format!("the path of a file ({kind})"));
         }
     }
@@ -124,7 +121,7 @@ fn check_file(file: &FileDiff<'_>, settings: &FixSettings, secrets: Scan<'_>, re
     for (number, why) in registry::faults(file) {
         refusals.add("registry", &format!("{path}:{number}: {why}"));
     }
-    for (kind, range) in secrets(&added) {
+    for SecretFinding { kind, range } in secrets(&added) {
         let line = numbers.partition_point(|(begin, _)| *begin <= range.start);
         let number = line.checked_sub(1).and_then(|at| numbers.get(at)).map_or(0, |(_, number)| *number);
         refusals.add("secret", &format!("{path}:{number} ({kind})"));

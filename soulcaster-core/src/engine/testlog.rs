@@ -9,6 +9,7 @@ mod go;
 mod maven;
 mod pytest;
 mod tap;
+mod unittest;
 
 use std::collections::BTreeMap;
 
@@ -33,6 +34,7 @@ pub fn read(dialect: TestDialect, output: &str) -> BTreeMap<String, TestOutcome>
         TestDialect::Cargo => cargo::read(&plain, &mut tests),
         TestDialect::Pytest => pytest::read(&plain, &mut tests),
         TestDialect::Tap => tap::read(&plain, &mut tests),
+        TestDialect::Unittest => unittest::read(&plain, &mut tests),
         TestDialect::Go => go::read(&plain, &mut tests),
         TestDialect::Maven => maven::read(&plain, &mut tests),
         TestDialect::ExitCode => {}
@@ -47,6 +49,7 @@ pub fn reason(dialect: TestDialect, output: &str, name: &str) -> Option<String> 
     match dialect {
         TestDialect::Pytest => pytest::reason(&plain, name),
         TestDialect::Tap => tap::reason(&plain, name),
+        TestDialect::Unittest => unittest::reason(&plain, name),
         _ => None,
     }
 }

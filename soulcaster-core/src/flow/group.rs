@@ -164,6 +164,7 @@ impl Soulcaster {
         let mut report = GroupReport { event: None, calibration: Some(calibration), diff };
         if apply {
             self.store.commit(project, writes).await?;
+            self.note_regressions(project, settled.clusters.values(), now).await?;
             report.event = (!report.diff.moves.is_empty()).then_some(event.id);
         }
         Ok(report)

@@ -1,20 +1,26 @@
 //! The flows: each loads, asks the engine once, commits once.
 
 pub mod accounts;
+pub mod answer;
+pub mod author;
 pub(crate) mod binding;
 pub mod cleanup;
 pub mod clusters;
 pub mod correct;
+pub mod fix;
 pub mod group;
 pub mod health;
 pub mod ingest;
+pub mod job_log;
 pub mod jobs;
 pub mod keys;
 pub(crate) mod lineage;
 pub(crate) mod load;
+pub mod meter;
 #[cfg(test)]
 pub(crate) mod overtaken;
 pub mod overview;
+pub mod plan;
 pub mod portable;
 pub mod proof;
 pub mod pull;
@@ -25,14 +31,20 @@ pub(crate) mod settle;
 pub mod sources;
 pub mod undo;
 pub mod view;
+pub mod watch;
+pub(crate) mod work;
 
 pub use accounts::NewUser;
+pub use answer::{Answered, ask_json};
 pub use cleanup::{Analysis, ClusterAnalysis, Suggestion};
 pub use clusters::{ClusterChange, ClusterPage, ClusterQuery, ClusterSort};
+pub use fix::{FixRequest, Hands};
 pub use group::{Diff, GroupReport};
 pub use health::Finding;
 pub use ingest::IngestReport;
 pub use keys::Credential;
+pub use meter::{Clock, Ledger, Metered, Prices, Reservation};
+pub use plan::PlanChange;
 pub use portable::ImportReport;
 pub use proof::{ProofTask, prove};
 pub use pull::PullReport;
@@ -41,3 +53,4 @@ pub use quota::QuotaState;
 pub use search::Found;
 pub use sources::{NewSource, SourceChange};
 pub use view::{Counts, Example, GroupView, MergeView, Overview, OverviewOptions, UnsureView};
+pub use watch::{RunnerRecord, WatchReport};

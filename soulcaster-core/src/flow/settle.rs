@@ -16,6 +16,7 @@ use crate::model::cluster::{Cluster, ClusterStatus};
 use crate::model::constraint::{Constraint, ConstraintKind};
 use crate::model::decision::{Decision, Evidence, Verdict};
 use crate::model::event::{EventKind, Move, TimelineEvent};
+use crate::model::item::FeedbackItem;
 use crate::port::store::{Expect, Write};
 use crate::soulcaster::Soulcaster;
 
@@ -314,7 +315,10 @@ fn draw(
         title: title.or_else(|| old.map(|c| c.title.clone())).unwrap_or_default(),
         summary: old.and_then(|c| c.summary.clone()),
         keywords: old.map(|c| c.keywords.clone()).unwrap_or_default(),
-        status: old.map_or(ClusterStatus::New, |c| c.status),
+        status: old.map_or(ClusterStatus::New, |c| {
+            if is_back(c, &items) { ClusterStatus::Regressed } else { c.status }
+        }),
+        fixed_at: old.and_then(|c| c.fixed_at),
         size: rows.len(),
         occurrences: items.iter().map(|item| item.occurrences).sum(),
         sources,
@@ -328,6 +332,12 @@ fn draw(
         updated_at: now,
         centroid: look.centroid.filter(|_| rows.len() > 1),
     }
+}
+
+/// Whether one of `items` was seen after `cluster` was fixed.
+fn is_back(cluster: &Cluster, items: &[&FeedbackItem]) -> bool {
+    let seen_after = |fixed_at| items.iter().any(|item| item.last_seen > fixed_at);
+    cluster.status == ClusterStatus::Fixed && cluster.fixed_at.is_some_and(seen_after)
 }
 
 /// The first line of an item that says something, at most 200 characters.

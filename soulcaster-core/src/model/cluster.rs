@@ -95,6 +95,9 @@ pub struct Cluster {
     pub keywords: Vec<String>,
     /// Where it stands.
     pub status: ClusterStatus,
+    /// When the pull request that mends it was merged. Whatever is seen later says that the problem is back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fixed_at: Option<DateTime<Utc>>,
     /// How many items it has.
     pub size: usize,
     /// How often those have been seen.

@@ -56,6 +56,13 @@ impl Default for FixSettings {
     }
 }
 
+impl Record for FixSettings {
+    const COLLECTION: &'static str = "fix_settings";
+    fn key(&self) -> String {
+        "settings".to_owned()
+    }
+}
+
 /// Where a fix stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
@@ -138,6 +145,9 @@ pub struct AgentJob {
     pub plan: CodingPlan,
     /// How it is made, as it was settled when the job was made.
     pub settings: FixSettings,
+    /// A diff with tests that the patch must make pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reproduction: Option<String>,
     /// Where it stands.
     pub status: FixStatus,
     /// What it does, or did last.
@@ -185,6 +195,9 @@ pub struct AgentJob {
     /// How often somebody began to work on it.
     #[serde(default)]
     pub attempts: u32,
+    /// How many leases there have been.
+    #[serde(default)]
+    pub tokens: u64,
     /// When it was asked for.
     pub created_at: DateTime<Utc>,
     /// When it began.
@@ -196,6 +209,48 @@ pub struct AgentJob {
 }
 
 impl AgentJob {
+    /// A job that waits, for the group of `plan`.
+    #[must_use]
+    pub fn new(
+        id: String,
+        plan: CodingPlan,
+        settings: FixSettings,
+        repository: String,
+        runner: &str,
+        now: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            id,
+            project_id: plan.project_id.clone(),
+            cluster_id: plan.cluster_id.clone(),
+            repository,
+            runner: runner.to_owned(),
+            plan,
+            settings,
+            reproduction: None,
+            status: FixStatus::Pending,
+            step: None,
+            cancel_requested: false,
+            base: None,
+            commit: None,
+            stop_reason: None,
+            spend: Spend::default(),
+            refusals: Vec::new(),
+            verdict: None,
+            branch: None,
+            pull_request: None,
+            merged_at: None,
+            regressed_at: None,
+            error: None,
+            lease: None,
+            attempts: 0,
+            tokens: 0,
+            created_at: now,
+            started_at: None,
+            finished_at: None,
+        }
+    }
+
     /// The branch that it publishes.
     #[must_use]
     pub fn branch_name(&self) -> String {

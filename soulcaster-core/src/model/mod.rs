@@ -34,5 +34,5 @@ pub use plan::{CodingPlan, PlanAuthor, PlanStatus};
 pub use proof::{ProofReport, ProofStep, ProofVerdict, TestCommand, TestDialect, TestOutcome, TestRun};
 pub use pull::{PullFailure, PullState};
 pub use source::{Proof, SecretValue, SecretView, SourceConfig, SourceSecret, SourceView};
-pub use usage::{Ceilings, UsageEvent};
+pub use usage::{Ceilings, Period, UsageEvent};
 pub use vector::StoredVector;

@@ -29,6 +29,8 @@ pub enum TestDialect {
     Cargo,
     /// `pytest -rA` or `-v`.
     Pytest,
+    /// `python -m unittest -v`.
+    Unittest,
     /// TAP, as `node --test --test-reporter tap` writes it.
     Tap,
     /// `go test -v`.

@@ -17,7 +17,7 @@ pub use agent::{
 pub use embedder::{Embedder, EmbedderId, Embedding, embed_rows};
 pub use host::{Checkout, CodeHost, Publication, PullRequest, PullRequestState};
 pub use index::{Hit, VectorIndex};
-pub use language::{Completion, LanguageModel, Prompt};
+pub use language::{Completion, LanguageModel, OnText, Prompt};
 pub use source::{Batch, Decoded, Delivery, Ignored, Rejected, Source, Webhook};
 pub use store::{Change, Document, Expect, Key, Order, Page, Query, Record, Store, Stored, Write};
 pub use workshop::{TestTask, Workshop};

@@ -2,7 +2,9 @@
 
 mod correct;
 mod decode;
+mod demo;
 mod evaluate;
+mod fix;
 mod group;
 mod keys;
 mod look;
@@ -30,7 +32,7 @@ pub(crate) fn run(args: Args) -> Result<Outcome> {
         // It has runtimes of its own.
         return serve::serve(&Session::new(args.global)?, serve);
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|e| {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| {
         Error::new(ErrorKind::Unavailable, "start", "the system gives no resources to run").with_source(e)
     })?;
     runtime.block_on(dispatch(&Session::new(args.global)?, args.command))
@@ -63,6 +65,14 @@ async fn dispatch(session: &Session, command: Command) -> Result<Outcome> {
         Command::Import { file } => transfer::import(session, &file).await,
         Command::Doctor => transfer::doctor(session).await,
         Command::Decode(args) => decode::decode(session, &args),
+        Command::Plan(args) => fix::plan(session, &args).await,
+        Command::Fix(args) => fix::fix(session, &args).await,
+        Command::Jobs { job, limit } => fix::jobs(session, job.as_deref(), limit).await,
+        Command::Logs(args) => fix::logs(session, &args).await,
+        Command::Cancel { job } => fix::cancel(session, &job).await,
+        Command::Watch(hands) => fix::watch(session, &hands).await,
+        Command::Settings(args) => fix::settings(session, &args).await,
+        Command::Demo(args) => demo::demo(session, &args).await,
         Command::Completions { .. } | Command::Serve(_) => Ok(Outcome::Done),
         Command::Keys(command) => keys::keys(session, command).await,
         Command::Sources(command) => sources::sources(session, command).await,

@@ -8,6 +8,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::args::{LogForm, Serve};
+use crate::hands::Equipment;
 use crate::server::{self, Settings};
 use crate::session::{Outcome, Session};
 
@@ -23,8 +24,9 @@ pub(super) fn serve(session: &Session, args: &Serve) -> Result<Outcome> {
         pull_interval: Duration::from_secs(args.pull_every.into()),
         private_network: args.allow_private_network,
         limits: Limits { items_per_user: args.max_items, fixes_per_user: args.max_fixes },
+        fixes_at_once: args.fixes_at_once.into(),
     };
-    server::serve(&session.path()?, settings)?;
+    server::serve(&session.path()?, settings, Equipment::of(&args.hands)?)?;
     Ok(Outcome::Done)
 }
 

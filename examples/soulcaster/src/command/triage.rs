@@ -71,7 +71,11 @@ pub(super) async fn triage(session: &Session, args: &Triage) -> Result<Outcome> 
 }
 
 /// Takes all rows in, a commit at a time.
-async fn take_in(session: &Session, soulcaster: &Soulcaster, intake: &mut Intake) -> Result<IngestReport> {
+pub(super) async fn take_in(
+    session: &Session,
+    soulcaster: &Soulcaster,
+    intake: &mut Intake,
+) -> Result<IngestReport> {
     let progress = session.progress("reading");
     let mut total = IngestReport::default();
     let mut read = 0;
@@ -142,7 +146,7 @@ pub(super) async fn report(session: &Session, out: &PathBuf) -> Result<Outcome> 
 }
 
 /// Writes the page of the project.
-async fn write_page(session: &Session, soulcaster: &Soulcaster, mut out: Output) -> Result<()> {
+pub(super) async fn write_page(session: &Session, soulcaster: &Soulcaster, mut out: Output) -> Result<()> {
     let _progress = session.progress("drawing the report");
     let overview = soulcaster.overview(&session.project, &OverviewOptions::default(), session.now).await?;
     let data = serde_json::to_string(&overview).map_err(|e| {

@@ -103,6 +103,11 @@ impl Jobs {
         Ok(Self { path: path.to_owned(), pool, debounce, state: Mutex::default() })
     }
 
+    /// The file of the queue.
+    pub(crate) fn pool(&self) -> SqlitePool {
+        self.pool.clone()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

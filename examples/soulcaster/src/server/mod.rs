@@ -11,6 +11,8 @@ mod document;
 mod drain;
 mod extract;
 mod feedback;
+mod fixer;
+mod fixes;
 mod health;
 mod idempotency;
 mod ingest;
@@ -42,12 +44,14 @@ use soulcaster_sources::{Inbox, SqliteStore};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 
+use self::fixer::Fixer;
 use self::idempotency::UnderWay;
 use self::jobs::Jobs;
 use self::key::Limiter;
 use self::listen::Timeouts;
 use self::pending::Pending;
 use self::priority::Priority;
+use crate::hands::Equipment;
 
 /// Seconds that the histograms tell apart.
 const BUCKETS: [f64; 14] =
@@ -55,6 +59,9 @@ const BUCKETS: [f64; 14] =
 
 /// Threads that group: one computes while the other looks after the queue.
 const GROUPING_THREADS: usize = 3;
+
+/// Threads that look after fixes, whose work is done by other programs.
+const FIXING_THREADS: usize = 2;
 
 /// For the workers to end, once the last request has been answered.
 const LAST_MOMENT: Duration = Duration::from_millis(500);
@@ -80,6 +87,8 @@ pub(crate) struct Settings {
     pub(crate) private_network: bool,
     /// What a user may have.
     pub(crate) limits: Limits,
+    /// Fixes that are worked on at one time.
+    pub(crate) fixes_at_once: usize,
 }
 
 /// What every request and worker shares.
@@ -87,6 +96,8 @@ pub(crate) struct App {
     soulcaster: Soulcaster,
     inbox: Inbox,
     jobs: Jobs,
+    fixer: Fixer,
+    equipment: Equipment,
     settings: Settings,
     limiter: Limiter,
     /// Reports that are acknowledged and not yet taken in.
@@ -120,7 +131,7 @@ pub(crate) fn beside(db: &Path, what: &str) -> PathBuf {
 ///
 /// # Errors
 /// `Invalid` for a source that cannot prove itself, and what hinders the start.
-pub(crate) fn serve(db: &Path, settings: Settings) -> Result<()> {
+pub(crate) fn serve(db: &Path, settings: Settings, equipment: Equipment) -> Result<()> {
     let failed = |what: &str, e: std::io::Error| {
         Error::new(ErrorKind::Unavailable, "serve", what.to_owned()).with_source(e)
     };
@@ -128,7 +139,7 @@ pub(crate) fn serve(db: &Path, settings: Settings) -> Result<()> {
         .enable_all()
         .build()
         .map_err(|e| failed("the system has no threads left", e))?;
-    let app = runtime.block_on(open(db, settings))?;
+    let app = runtime.block_on(open(db, settings, equipment))?;
     let listener = runtime.block_on(TcpListener::bind(app.settings.listen)).map_err(|e| {
         let what = format!("{} cannot be listened at; name another with --listen", app.settings.listen);
         failed(&what, e)
@@ -138,6 +149,7 @@ pub(crate) fn serve(db: &Path, settings: Settings) -> Result<()> {
         worker("take-in", Priority::TakingIn, 1, drain::run(app.clone())),
         worker("pull", Priority::TakingIn, 1, pull::run(app.clone())),
         worker("group", Priority::Grouping, GROUPING_THREADS, jobs::run(app.clone())),
+        worker("fix", Priority::Grouping, FIXING_THREADS, fixer::run(app.clone())),
     ];
     let address = listener.local_addr().map_err(|e| failed("the address is not known", e))?;
     let served: std::io::Result<()> = runtime.block_on(async {
@@ -161,7 +173,7 @@ pub(crate) fn serve(db: &Path, settings: Settings) -> Result<()> {
 }
 
 /// Opens the files and checks that every source can prove itself.
-async fn open(db: &Path, settings: Settings) -> Result<Arc<App>> {
+async fn open(db: &Path, settings: Settings, equipment: Equipment) -> Result<Arc<App>> {
     let path = db.to_owned();
     let opened = priority::spawn("open", Priority::TakingIn, move || SqliteStore::open(path));
     let store = opened.ok().and_then(|thread| thread.join().ok()).unwrap_or_else(|| SqliteStore::open(db))?;
@@ -181,9 +193,12 @@ async fn open(db: &Path, settings: Settings) -> Result<Arc<App>> {
         Error::new(ErrorKind::Unexpected, "serve", "metrics are set up twice").with_source(e.to_string())
     })?;
     let inbox = Inbox::open(beside(db, "inbox"), settings.backlog)?;
+    let jobs = Jobs::open(&beside(db, "jobs"), settings.debounce).await?;
     Ok(Arc::new(App {
         soulcaster,
-        jobs: Jobs::open(&beside(db, "jobs"), settings.debounce).await?,
+        fixer: Fixer::new(jobs.pool(), settings.fixes_at_once),
+        equipment,
+        jobs,
         limiter: Limiter::new(settings.rate),
         settings,
         pending: Pending::of_waiting(inbox.waiting_reports()?),

@@ -19,8 +19,8 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use super::problem::Fault;
 use super::request::{aside, observe, whole_body};
 use super::{
-    App, accounts, cluster_jobs, clusters, corrections, document, feedback, health, idempotency, ingest,
-    keys, sources,
+    App, accounts, cluster_jobs, clusters, corrections, document, feedback, fixes, health, idempotency,
+    ingest, keys, sources,
 };
 
 /// Everything that the server answers.
@@ -116,8 +116,19 @@ fn parts(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
         .routes(routes!(cluster_jobs::show))
         .routes(routes!(cluster_jobs::progress))
         .routes(routes!(health::stats))
+        .routes(routes!(fixes::settings, fixes::change_settings))
+        .routes(routes!(fixes::plan, fixes::make_plan, fixes::edit_plan))
+        .routes(routes!(fixes::approve_plan))
+        .routes(routes!(fixes::start))
+        .routes(routes!(fixes::list))
+        .routes(routes!(fixes::show))
+        .routes(routes!(fixes::evidence))
+        .routes(routes!(fixes::cancel))
+        .routes(routes!(fixes::runners))
         .layer(from_fn_with_state(app.clone(), idempotency::once))
         .layer(from_fn(aside));
+    // A stream is neither buffered nor remembered.
+    let logs = OpenApiRouter::new().routes(routes!(fixes::logs));
     OpenApiRouter::with_openapi(document::Document::openapi())
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
@@ -125,4 +136,5 @@ fn parts(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
         .merge(deliveries)
         .merge(secrets)
         .merge(looks)
+        .merge(logs)
 }

@@ -1,6 +1,7 @@
 //! What may be published, and where to.
 
-use super::{Refusals, Scan, check, hidden};
+use super::{Refusals, check, hidden};
+use crate::engine::secrets::{SecretFinding, secrets};
 use crate::model::fix::{AgentJob, Refusal};
 use crate::port::host::Publication;
 
@@ -21,8 +22,8 @@ pub fn is_branch_name(name: &str) -> bool {
 
 /// Holds a publication against the job that it is for and its patch against [`check`].
 #[must_use]
-pub fn check_publication(publication: &Publication, job: &AgentJob, secrets: Scan<'_>) -> Vec<Refusal> {
-    let mut refusals = Refusals { all: check(&publication.patch, &job.settings, secrets) };
+pub fn check_publication(publication: &Publication, job: &AgentJob) -> Vec<Refusal> {
+    let mut refusals = Refusals { all: check(&publication.patch, &job.settings) };
     if !is_branch_name(&publication.branch) || publication.branch != job.branch_name() {
         refusals.add("branch", "the branch is not the job's");
     }
@@ -48,7 +49,7 @@ pub fn check_publication(publication: &Publication, job: &AgentJob, secrets: Sca
         if let Some(found) = text.lines().find_map(hidden) {
             refusals.add("hidden_characters", &format!("{what}: {found}"));
         }
-        for (kind, _) in secrets(text) {
+        for SecretFinding { kind, .. } in secrets(text) {
             refusals.add("secret", &format!("{what} ({kind})"));
         }
     }

@@ -170,3 +170,31 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn unittest_is_read_in_both_forms_of_its_names() {
+    let output = "test_a (tests.test_x.Case.test_a) ... ok\n\
+        test_b (tests.test_x.Case.test_b)\nWhat it checks. ... FAIL\n\
+        test_c (tests.test_x.Case) ... skipped 'no network'\n\
+        test_d (tests.test_x.Case.test_d) ... printed in between\nok\n\
+        tests.test_y (unittest.loader._FailedTest.tests.test_y) ... ERROR\n\
+        test_e (tests.test_x.Case.test_e) ... expected failure\n\
+        test_f (tests.test_x.Case.test_f) ... ok\n\
+        ======\nFAIL: test_f (tests.test_x.Case.test_f) (part=3)\n------\nAssertionError: 1 != 2\n\n\
+        Ran 7 tests in 0.001s\n\nFAILED (failures=2, errors=1, skipped=1, expected failures=1)\n";
+    let tests = read(TestDialect::Unittest, output);
+    let seen: Vec<(&str, TestOutcome)> =
+        tests.iter().map(|(name, outcome)| (name.as_str(), *outcome)).collect();
+    use TestOutcome::{Failed, Passed, Skipped};
+    let expected = [
+        ("tests.test_x.Case.test_a", Passed),
+        ("tests.test_x.Case.test_b", Failed),
+        ("tests.test_x.Case.test_c", Skipped),
+        ("tests.test_x.Case.test_d", Passed),
+        ("tests.test_x.Case.test_e", Skipped),
+        ("tests.test_x.Case.test_f", Failed),
+    ];
+    assert_eq!(seen, expected);
+    let why = reason(TestDialect::Unittest, output, "tests.test_x.Case.test_f");
+    assert_eq!(why.as_deref(), Some("AssertionError: 1 != 2"));
+}
