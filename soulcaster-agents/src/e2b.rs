@@ -19,9 +19,6 @@ use client::{Api, Created, Event, Process};
 
 const OPERATION: &str = "e2b.run";
 
-/// The most that is kept of a line of output.
-const LINE: usize = 256 << 10;
-
 /// How an agent in a machine elsewhere reaches a model.
 #[derive(Debug, Clone)]
 pub struct RemoteModel {
@@ -213,11 +210,11 @@ impl E2bRunner {
                     }
                     Event::Out(bytes) => {
                         written += bytes.len() as u64;
-                        split(&mut lines[0], &bytes, log);
+                        log.take(&mut lines[0], &bytes);
                     }
                     Event::Err(bytes) => {
                         written += bytes.len() as u64;
-                        split(&mut lines[1], &bytes, log);
+                        log.take(&mut lines[1], &bytes);
                     }
                 },
             }
@@ -322,18 +319,6 @@ impl Drop for Lease {
         let api = self.api.clone();
         // Should it fail, the sandbox ends when its time is up.
         runtime.spawn(async move { api.delete(&sandbox.id).await });
-    }
-}
-
-fn split(line: &mut Vec<u8>, bytes: &[u8], log: &Log) {
-    for part in bytes.split_inclusive(|byte| *byte == b'\n') {
-        let text = part.strip_suffix(b"\n");
-        let kept = text.unwrap_or(part);
-        line.extend_from_slice(&kept[..kept.len().min(LINE - line.len())]);
-        if text.is_some() {
-            log.read(&String::from_utf8_lossy(line));
-            line.clear();
-        }
     }
 }
 

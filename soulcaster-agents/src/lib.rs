@@ -12,6 +12,7 @@
 //! | search a checkout and run its tests, shut in | [`workshop::LocalWorkshop`] |
 //! | run git so that nothing of a repository runs with it | [`git::Git`] |
 //! | run coding agents, shut in here | [`local::LocalRunner`] |
+//! | run coding agents in containers, with the feature `docker` | `docker::DockerRunner` |
 //! | run coding agents in machines of E2B | [`e2b::E2bRunner`] |
 //! | replay what an agent did | [`replay::ReplayRunner`] |
 //! | run programs shut in, within a budget | [`sandbox::Sandbox`] |
@@ -25,6 +26,8 @@ pub mod broker;
 mod caller;
 #[cfg(unix)]
 mod cli;
+#[cfg(all(unix, feature = "docker"))]
+pub mod docker;
 #[cfg(unix)]
 pub mod e2b;
 mod endpoint;

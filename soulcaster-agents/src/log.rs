@@ -11,6 +11,9 @@ use crate::cli::{Cli, Reader};
 /// How often events are written down while a run goes on.
 pub(crate) const BATCH: Duration = Duration::from_millis(300);
 
+/// The most that is kept of a line of output.
+const LINE: usize = 256 << 10;
+
 /// What an agent has said and nobody has written down yet.
 pub(crate) struct Log(Mutex<Pages>);
 
@@ -34,6 +37,19 @@ impl Log {
         let mut pages = self.pages();
         let events = pages.reader.read(line);
         pages.events.extend(events);
+    }
+
+    /// Reads the lines in `bytes`; `open` is the one that has not ended.
+    pub(crate) fn take(&self, open: &mut Vec<u8>, bytes: &[u8]) {
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let text = part.strip_suffix(b"\n");
+            let kept = text.unwrap_or(part);
+            open.extend_from_slice(&kept[..kept.len().min(LINE - open.len())]);
+            if text.is_some() {
+                self.read(&String::from_utf8_lossy(open));
+                open.clear();
+            }
+        }
     }
 
     pub(crate) fn last_words(&self) -> Option<String> {

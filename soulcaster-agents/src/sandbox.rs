@@ -34,10 +34,14 @@ pub(crate) use scratch::remove;
 use supervisor::{Limits, Supervisor};
 use toolchains::Toolchains;
 
+#[cfg(feature = "docker")]
+pub(crate) use cell::{bare_prelude, usual};
 pub(crate) use toolchains::{in_system, which};
+#[cfg(feature = "docker")]
+pub(crate) use weight::weigh;
 
 /// Where the work folder is inside a confined cell.
-pub const WORK: &str = "/work";
+pub const WORK: &str = "/checkout";
 
 /// The home folder inside a confined cell.
 pub const HOME: &str = "/home/agent";

@@ -92,8 +92,9 @@ impl Transcript for Notes {
 }
 
 fn mend() -> Vec<Turn> {
-    let look = "cat greeting.txt; wget -T 3 -q http://192.0.2.1/ || echo no network; env | grep -c swordfish"
-        .to_owned();
+    let look =
+        "cat greeting.txt; wget -T 3 -q http://192.0.2.1/ || echo no network; env | grep -c sword[f]ish"
+            .to_owned();
     vec![Turn::Shell(look), Turn::Write { path: "greeting.txt".into(), content: "hello\n".into() }]
 }
 
@@ -116,7 +117,7 @@ async fn run(
     let begun = Instant::now();
     let outcome = runner.run(&task, &notes).await.unwrap();
     let took = begun.elapsed();
-    println!("{} took {took:?}: {:?} {:?}", runner.name(), outcome.stop_reason, outcome.message);
+    eprintln!("{} took {took:?}: {:?} {:?}", runner.name(), outcome.stop_reason, outcome.message);
     Some((outcome, notes.0.into_inner().unwrap(), model, took))
 }
 

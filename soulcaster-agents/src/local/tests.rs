@@ -58,8 +58,7 @@ async fn run(script: &str, budget: Budget, most: usize) -> Option<Run> {
 
 #[tokio::test]
 async fn instructions_go_in_and_a_patch_comes_out() {
-    let script =
-        "cat \"$1\"; echo two >a.txt; git commit -qam x 2>/dev/null; echo '[core]' >.git/config; echo said";
+    let script = "cat \"$1\"; echo; echo two >a.txt; git commit -qam x 2>/dev/null; echo '[core]' >.git/config; echo said";
     let Some(run) = run(script, Budget::default(), 100).await else { return };
     let outcome = run.result.unwrap();
     assert_eq!((outcome.stop_reason, outcome.message), (StopReason::Finished, None));

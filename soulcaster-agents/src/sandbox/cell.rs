@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use soulcaster_core::Result;
+use soulcaster_core::port::agent::Budget;
 
 use super::cgroup::Cgroup;
 use super::scratch::Scratch;
@@ -104,9 +105,6 @@ impl Confinement {
         for name in ["passwd", "group", "hosts", "nsswitch.conf"] {
             bind("--ro-bind", &scratch.path("etc").join(name), &Path::new("/etc").join(name));
         }
-        for folder in self.toolchains.folders.iter().chain(&cell.read_only) {
-            bind("--ro-bind", folder, folder);
-        }
         command.args(["--proc", "/proc"]);
         let mut bind = |how: &str, from: &Path, to: &Path| {
             command.arg(how).arg(from).arg(to);
@@ -136,6 +134,10 @@ impl Confinement {
             bind("--ro-bind", socket, "/run/broker.sock");
         }
         bind("--bind", &cell.work, WORK);
+        // These may lie in a folder that is replaced above.
+        for folder in self.toolchains.folders.iter().chain(&cell.read_only) {
+            command.arg("--ro-bind").arg(folder).arg(folder);
+        }
         command.args(["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", WORK]);
         for (name, value) in self.environment(cell) {
             command.args(["--setenv", &name, &value]);
@@ -143,7 +145,7 @@ impl Confinement {
         let port = if cell.broker.is_some() { BROKER_PORT.to_string() } else { String::new() };
         let tasks = tasks(cell.budget.processes).to_string();
         let gate = if watched { "/run/gate" } else { "" };
-        command.args(prelude(cell, gate, &tasks, &port)).args(argv);
+        command.args(prelude(&cell.budget, gate, &tasks, &port)).args(argv);
         Ok(command)
     }
 
@@ -174,7 +176,7 @@ pub(super) fn open_command(cell: &Cell, scratch: &Scratch, group: Option<&Cgroup
     let text = |name: &str| scratch.path(name).to_string_lossy().into_owned();
     let path = std::env::var("PATH").unwrap_or_default();
     let mut command = joining(group, Path::new("/bin/sh"));
-    command.args(&prelude(cell, &text("run/gate"), "0", "")[1..]);
+    command.args(&prelude(&cell.budget, &text("run/gate"), "0", "")[1..]);
     command.args(argv).current_dir(&cell.work).stdin(Stdio::null()).process_group(0);
     command.env_clear().envs(usual(&text("home"), &text("tmp"), &path));
     for variable in ["RUSTUP_HOME", "CARGO_HOME", "PYENV_ROOT"] {
@@ -189,13 +191,22 @@ pub(super) fn open_command(cell: &Cell, scratch: &Scratch, group: Option<&Cgroup
     command
 }
 
-fn prelude(cell: &Cell, gate: &str, tasks: &str, port: &str) -> Vec<String> {
-    let blocks = (cell.budget.disk_bytes / 512).max(1).to_string();
+#[cfg(feature = "docker")]
+/// What a program is run through that is shut in by something else, and that reaches its broker at the socket
+/// `/run/broker.sock` if it has one.
+pub(crate) fn bare_prelude(budget: &Budget, broker: bool) -> Vec<String> {
+    let port = if broker { BROKER_PORT.to_string() } else { String::new() };
+    prelude(budget, "", "0", &port)
+}
+
+fn prelude(budget: &Budget, gate: &str, tasks: &str, port: &str) -> Vec<String> {
+    let blocks = (budget.disk_bytes / 512).max(1).to_string();
     let listening = format!(":{BROKER_PORT:04X} 00000000:0000 0A");
     ["/bin/sh", "-c", PRELUDE, "sh", gate, &blocks, tasks, port, &listening].map(str::to_owned).to_vec()
 }
 
-fn usual(home: &str, temporary: &str, path: &str) -> Vec<(String, String)> {
+/// The environment of every program.
+pub(crate) fn usual(home: &str, temporary: &str, path: &str) -> Vec<(String, String)> {
     [
         ("PATH", path.to_owned()),
         ("HOME", home.to_owned()),

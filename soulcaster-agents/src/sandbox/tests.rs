@@ -69,7 +69,7 @@ async fn program_sees_its_folder_and_no_other_of_the_machine() {
         secret.path().display()
     );
     let run = run(&sandbox, &cell, &script).await;
-    assert!(run.out.starts_with("inside\n/work\n1000\n/home/agent\nwritten\n"), "{}", run.out);
+    assert!(run.out.starts_with("inside\n/checkout\n1000\n/home/agent\nwritten\n"), "{}", run.out);
     assert_eq!(std::fs::read_to_string(folder.path().join("b.txt")).unwrap(), "out\n");
     assert!(!run.out.contains("swordfish") && !run.out.contains("root:$"), "{}", run.out);
     for refused in ["secret", "shadow", ".ssh", "/srv", "/sys", "/x", "/usr/x", "/etc/x", "/dev/x"] {
@@ -185,6 +185,7 @@ async fn stopped(script: &str, change: fn(&mut Budget), reason: StopReason, numb
         let isolation = sandbox.isolation();
         assert_eq!(run.ended.stopped, Some(reason), "{isolation:?}: {:?} {}", run.ended, run.err);
         assert_eq!(run.ended.exit_code, None);
+        eprintln!("{reason:?} at {isolation:?}: {took:?}");
         assert!(took < within, "{isolation:?} took {took:?}");
         assert_eq!(alive(&mark), 0, "{isolation:?} left something alive");
     }
@@ -200,14 +201,14 @@ async fn sleeper_is_stopped_by_the_clock_whatever_signals_it_ignores() {
 async fn fork_bomb_is_stopped_by_the_number_of_its_processes() {
     // It stops at two thousand by itself, should nothing else stop it.
     let script = "bomb() { [ $1 = 0 ] || { bomb $(($1 - 1)) & bomb $(($1 - 1)) & }; sleep MARK; }; bomb 10";
-    stopped(script, |b| b.processes = 64, StopReason::Processes, 2, Duration::from_secs(10)).await;
+    stopped(script, |b| b.processes = 64, StopReason::Processes, 2, Duration::from_secs(5)).await;
 }
 
 #[tokio::test]
 async fn memory_hog_is_stopped_by_its_memory() {
     let script = "sleep MARK & exec python3 -c 'x = []
 while True: x.append(b\"x\" * (1 << 20))'";
-    stopped(script, |b| b.memory_bytes = 256 << 20, StopReason::Memory, 3, Duration::from_secs(10)).await;
+    stopped(script, |b| b.memory_bytes = 256 << 20, StopReason::Memory, 3, Duration::from_secs(5)).await;
 }
 
 #[tokio::test]
@@ -216,7 +217,7 @@ async fn files_in_memory_count_as_memory() {
 f = os.memfd_create(\"m\")
 for i in range(400): os.write(f, b\"x\" * (1 << 20))
 time.sleep(MARK)'";
-    stopped(script, |b| b.memory_bytes = 256 << 20, StopReason::Memory, 4, Duration::from_secs(10)).await;
+    stopped(script, |b| b.memory_bytes = 256 << 20, StopReason::Memory, 4, Duration::from_secs(5)).await;
 }
 
 #[tokio::test]
@@ -231,7 +232,7 @@ async fn disk_filler_is_stopped_wherever_it_writes() {
         let script = format!(
             "sleep MARK & cd {place}; i=0; while :; do head -c 1000000 /dev/zero >f$i; i=$((i + 1)); done"
         );
-        stopped(&script, |b| b.disk_bytes = 50 << 20, StopReason::Disk, 6, Duration::from_secs(10)).await;
+        stopped(&script, |b| b.disk_bytes = 50 << 20, StopReason::Disk, 6, Duration::from_secs(5)).await;
     }
 }
 
@@ -242,7 +243,7 @@ f = [open(str(n), \"wb\") for n in range(10)]
 for n in range(10): os.unlink(str(n))
 for n in range(10): f[n].write(b\"x\" * (10 << 20))
 time.sleep(MARK)'";
-    stopped(script, |b| b.disk_bytes = 50 << 20, StopReason::Disk, 7, Duration::from_secs(10)).await;
+    stopped(script, |b| b.disk_bytes = 50 << 20, StopReason::Disk, 7, Duration::from_secs(5)).await;
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ const DEEPEST: usize = 200;
 ///
 /// # Errors
 /// When a folder cannot be read or lies too deep: then it is not known what it holds.
-pub(super) fn weigh(folders: &[PathBuf], ceiling: u64) -> io::Result<u64> {
+pub(crate) fn weigh(folders: &[PathBuf], ceiling: u64) -> io::Result<u64> {
     let mut total = 0;
     let mut open: Vec<(PathBuf, usize)> = folders.iter().map(|folder| (folder.clone(), 0)).collect();
     while let Some((folder, depth)) = open.pop() {

@@ -179,8 +179,8 @@ async fn make_repository(folder: &Path, repositories: &Path) -> Result<PathBuf> 
         Error::new(ErrorKind::Unavailable, "demo", "no repository can be made").with_source(e)
     };
     std::fs::create_dir_all(&bare).map_err(failed)?;
+    Git::new(&bare).run(&["init", "--quiet", "--bare"]).await?;
     let git = identified(Git::new(folder).git_dir(std::path::absolute(&bare).map_err(failed)?));
-    git.run(&["init", "--quiet", "--bare"]).await?;
     let git = git.setting("core.bare", "false");
     git.run(&["add", "--all"]).await?;
     git.run(&["commit", "--quiet", "--message", "The cart"]).await?;

@@ -2,11 +2,11 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
@@ -235,12 +235,18 @@ pub(crate) async fn logs(
     }
     let last =
         headers.get("last-event-id").and_then(|value| value.to_str().ok()).and_then(|id| id.parse().ok());
-    let tail =
-        Tail { app, project: key.project.clone(), id, last: last.unwrap_or(part.after), waiting: Vec::new() };
+    let tail = Tail {
+        app,
+        project: key.project.clone(),
+        id,
+        last: last.unwrap_or(part.after),
+        waiting: Vec::new(),
+        spoke: Instant::now(),
+    };
     let events = stream::unfold(tail, |mut tail| async move {
         tail.next().await.map(|event| (Ok::<_, Infallible>(event), tail))
     });
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE)).into_response())
+    Ok(Sse::new(events).into_response())
 }
 
 /// The rest of a log.
@@ -251,6 +257,7 @@ struct Tail {
     last: u64,
     /// Lines that have been read and not yet sent, the next one last.
     waiting: Vec<LogLine>,
+    spoke: Instant,
 }
 
 impl Tail {
@@ -267,10 +274,15 @@ impl Tail {
             self.waiting = lines;
             if self.waiting.is_empty() {
                 tokio::time::sleep(FOLLOW).await;
+                if self.spoke.elapsed() > ALIVE {
+                    self.spoke = Instant::now();
+                    return Some(Event::default().comment("still at it"));
+                }
             }
         }
         let line = self.waiting.pop()?;
         self.last = line.number;
+        self.spoke = Instant::now();
         Event::default().id(line.number.to_string()).json_data(&line).ok()
     }
 }
