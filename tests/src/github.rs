@@ -154,7 +154,8 @@ async fn a_crash_between_push_and_pull_request_leaves_one_of_each() {
     let tip = place.server.git("o/r", &["rev-parse", "triage/job-1"]);
     assert_eq!(host.publish(&place.publication()).await.unwrap().number, 1);
     assert_eq!(place.server.git("o/r", &["rev-parse", "triage/job-1"]), tip);
-    assert_eq!((place.server.state().pulls.len(), place.server.state().pushes), (1, 1));
+    let state = place.server.state();
+    assert_eq!((state.pulls.len(), state.pushes), (1, 1));
 }
 
 #[tokio::test]

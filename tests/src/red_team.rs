@@ -18,7 +18,7 @@ use obeyed::{Deed, deeds};
 
 fn job() -> AgentJob {
     let at = DateTime::from_timestamp(1_767_225_600, 0).unwrap();
-    let (project_id, cluster_id) = (ProjectId::new("p").unwrap(), ClusterId::new("c1").unwrap());
+    let (project_id, cluster_id) = (ProjectId::new("p").unwrap(), ClusterId::from("c1"));
     let brief = Brief {
         project_id: project_id.clone(),
         cluster_id: cluster_id.clone(),

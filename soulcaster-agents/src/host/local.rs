@@ -192,8 +192,7 @@ impl CodeHost for LocalHost {
                 }
             }
         }
-        let change = format!("{}..{commit}", publication.commit);
-        let stat = git.text(&["diff", "--no-ext-diff", "--no-textconv", "--stat=100", &change]).await?;
+        let stat = git.text(&["diff-tree", "-r", "--stat=100", &publication.commit, &commit]).await?;
         std::fs::create_dir_all(&pulls).map_err(|e| unreadable(e, "the folder of pull requests"))?;
         let mut number = found.last().map_or(1, |(number, _)| number + 1);
         loop {

@@ -109,7 +109,10 @@ impl Remote {
             return Err(Error::invalid(OPERATION, "the patch changes nothing, or what it does not name"));
         }
         let tree = git.text(&["write-tree"]).await?;
-        let date = format!("@{} +0000", git.text(&["show", "--no-patch", "--format=%ct", commit]).await?);
+        // By plumbing alone: what shows commits to people reads settings that the repository brings.
+        let header = git.run(&["cat-file", "commit", commit]).await?;
+        let date = committed(&header).ok_or_else(|| Error::invalid(OPERATION, "the commit has no date"))?;
+        let date = format!("@{date} +0000");
         let git =
             [("AUTHOR", &identity.name, &identity.email), ("COMMITTER", &identity.name, &identity.email)]
                 .into_iter()
@@ -164,6 +167,14 @@ impl Remote {
             None => Err(fault(OPERATION, &output)),
         }
     }
+}
+
+/// The second in which a commit was made.
+fn committed(header: &[u8]) -> Option<u64> {
+    let header = String::from_utf8_lossy(header);
+    let line =
+        header.lines().take_while(|line| !line.is_empty()).find(|line| line.starts_with("committer "))?;
+    line.rsplit(' ').nth(1)?.parse().ok()
 }
 
 /// What git's complaint means; it is not repeated, for it may hold what a stranger's server says.

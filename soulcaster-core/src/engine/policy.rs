@@ -128,17 +128,25 @@ fn check_file(file: &FileDiff<'_>, settings: &FixSettings, refusals: &mut Refusa
     }
 }
 
-/// The first character of a line that does not show or steers a terminal. A variation selector is taken where it
-/// chooses the look of the sign before it.
+/// The first character of a line that does not show or steers a terminal. What makes one sign of several, as in
+/// emoji, is taken between signs; between letters it would make two names look alike.
 fn hidden(line: &str) -> Option<String> {
     let line = line.strip_suffix('\r').unwrap_or(line);
+    let is_sign = |c: char| !c.is_ascii() && !c.is_alphanumeric() && !c.is_whitespace() && !is_invisible(c);
     let mut before = 'a';
-    for c in line.chars() {
-        let look = matches!(c, '\u{fe0e}' | '\u{fe0f}') && !before.is_ascii() && !is_invisible(before);
-        if is_invisible(c) && !look || c.is_control() && c != '\t' && c != '\u{c}' {
+    let mut rest = line.chars().peekable();
+    while let Some(c) = rest.next() {
+        let joins = match c {
+            '\u{fe0e}' | '\u{fe0f}' => is_sign(before),
+            '\u{200d}' => is_sign(before) && rest.peek().is_some_and(|next| is_sign(*next)),
+            _ => false,
+        };
+        if is_invisible(c) && !joins || c.is_control() && c != '\t' && c != '\u{c}' {
             return Some(format!("U+{:04X}", u32::from(c)));
         }
-        before = c;
+        if !matches!(c, '\u{fe0e}' | '\u{fe0f}') {
+            before = c;
+        }
     }
     None
 }

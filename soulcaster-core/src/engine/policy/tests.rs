@@ -36,8 +36,10 @@ fn add(path: &str, line: &str) -> String {
 
 #[test]
 fn an_ordinary_patch_passes() {
-    let patch = add("src/a.rs", "let total = 9; // Größe ❤\u{fe0f}\r")
-        + &new("tests/b.rs", 0o100_644, &["\t#[test]"])
+    let patch = add(
+        "src/a.rs",
+        "let total = 9; // Größe ❤\u{fe0f} \u{1f469}\u{200d}\u{2764}\u{fe0f}\u{200d}\u{1f468}\r",
+    ) + &new("tests/b.rs", 0o100_644, &["\t#[test]"])
         + &new("scripts/check.sh", 0o100_755, &["#!/bin/sh"])
         + &new("src/gitignore.rs", 0o100_644, &["x"]);
     assert_eq!(refusals(&patch), []);
@@ -185,6 +187,10 @@ fn what_nobody_sees_in_added_lines_is_refused_and_shown() {
         ("a\u{1b}[2K", "U+001B"),
         ("a\rb", "U+000D"),
         ("a\u{fe0f}", "U+FE0F"),
+        ("ad\u{200d}min", "U+200D"),
+        ("क\u{200d}ष", "U+200D"),
+        ("\u{1f468}\u{200d}admin", "U+200D"),
+        ("\u{2764}\u{fe0f}\u{fe0f}\u{200d}", "U+200D"),
         ("\u{feff}", "U+FEFF"),
     ] {
         assert_eq!(
