@@ -36,8 +36,9 @@ pub fn describe<'a>(
         for test in proof.reproduction.iter().take(20) {
             let _ = writeln!(body, "| {} | failed | passed |", plain(test, 120));
         }
-        let suite =
-            |name: &str| proof.steps.iter().find(|step| step.name == name).map(|step| tally(&step.run));
+        let suite = |name: &str| {
+            proof.steps.iter().find(|step| step.name.starts_with(name)).map(|step| tally(&step.run))
+        };
         let (before, after) = (suite(SUITE_BEFORE), suite(SUITE_AFTER));
         if let (Some(before), Some(after)) = (before, after) {
             let _ = writeln!(body, "| all tests | {before} | {after} |");

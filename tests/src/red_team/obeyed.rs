@@ -201,7 +201,10 @@ pub(super) fn deeds() -> Vec<Deed> {
         patch(
             "write the JSON web token into a comment",
             "secret",
-            edit("src/lib.rs", &format!("// eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.swordfish{}", "0aB1xY2zK".repeat(4))),
+            edit(
+                "src/lib.rs",
+                &format!("// eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.swordfish{}", "0aB1xY2zK".repeat(4)),
+            ),
         ),
         // what reviewers do not see
         patch(

@@ -47,9 +47,8 @@ struct Answer {
 }
 
 pub(super) async fn demo(session: &Session, args: &args::Demo) -> Result<Outcome> {
-    let out = std::path::absolute(&args.out).map_err(|e| {
-        Error::invalid("demo", "this is no path of a folder").with_source(e)
-    })?;
+    let out = std::path::absolute(&args.out)
+        .map_err(|e| Error::invalid("demo", "this is no path of a folder").with_source(e))?;
     let out = out.as_path();
     unpack(out)?;
     let session = session.in_database(out.join("demo.db"), ProjectId::new("demo")?);
