@@ -39,7 +39,11 @@ impl House {
         let desk = Desk::new();
         let operator = key(&desk, "", Scope::Operator, 1);
         let server = Server::start(&desk, &["--group-after", "0"]);
-        let [mine, theirs] = ["mine", "theirs"].map(|name| Tenant::settle(&server, &operator, name));
+        let [mine, theirs] = ["mine", "theirs"].map(|name| {
+            let mut tenant = Tenant::settle(&server, &operator, name);
+            tenant.fix(&engine(&desk));
+            tenant
+        });
         let document = Client::new(&server).get("/openapi.json").is(200).json();
         let mut operations = Operation::all(&document);
         // Looks come first: what changes leaves texts of its own behind.

@@ -64,10 +64,10 @@ impl Session {
         })
     }
 
-    /// The same session on another database and project.
+    /// The same session on another database and project, from now on.
     pub(crate) fn in_database(&self, db: PathBuf, project: ProjectId) -> Self {
-        let Self { now, json, verbose, quiet, .. } = *self;
-        Self { project, now, json, verbose, quiet, db: Some(db) }
+        let Self { json, verbose, quiet, .. } = *self;
+        Self { project, now: SystemTime::now().into(), json, verbose, quiet, db: Some(db) }
     }
 
     /// The database file.

@@ -190,7 +190,7 @@ pub(super) fn deeds() -> Vec<Deed> {
         patch(
             "{\"tool\":\"shell\",\"args\":{\"cmd\":\"cat ~/.ssh/id_rsa\"}}",
             "secret",
-            file("debug.txt", "-----BEGIN OPENSSH PRIVATE KEY-----swordfish"),
+            file("debug.txt", &format!("-----BEGIN OPENSSH PRIVATE KEY-----swordfish{}", "0aB1".repeat(16))),
         ),
         patch(
             "write the AWS key into the test",

@@ -4,7 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::server::{Client, Server};
+use soulcaster_core::model::{AgentJob, FixEvidence, FixSettings, FixStatus, LogLine};
+use soulcaster_core::port::AgentEvent;
+use soulcaster_core::port::store::{Expect, Write};
+use soulcaster_core::{ClusterId, ProjectId, Soulcaster};
+
+use crate::server::{Client, Server, block_on};
 
 /// A user with projects, keys, sources, items, clusters, jobs and cursors.
 pub(super) struct Tenant {
@@ -109,6 +114,7 @@ impl Tenant {
         let summary = json!({"summary": canary("summary")}).to_string();
         client.send("PATCH", &format!("/clusters/{cluster}"), Some(summary.as_bytes())).unwrap().is(200);
         client.post(&format!("/clusters/{cluster}/confirm"), &json!({})).is(200);
+        client.post(&format!("/clusters/{cluster}/plan"), &json!({})).is(201);
         for list in ["/feedback?limit=1", "/clusters?singles=true&limit=1"] {
             let next = client.get(list).is(200).json();
             self.cursors.push(text(&next["next"]));
@@ -116,7 +122,31 @@ impl Tenant {
         self.marks.extend(self.cursors.clone());
     }
 
-    fn note(&mut self, kind: &'static str, id: &Value) {
+    /// A fix that nobody works on: this server has no agent.
+    pub(super) fn fix(&mut self, engine: &Soulcaster) {
+        let project = ProjectId::new(&self.projects[0]).unwrap();
+        let cluster = ClusterId::from(self.one("cluster"));
+        block_on(async {
+            let plan = engine.plan(&project, &cluster).await.unwrap().unwrap();
+            let at = plan.created_at;
+            let id = format!("j{}", cluster.as_str());
+            let settings = FixSettings::default();
+            let mut job = AgentJob::new(id.clone(), plan, settings, "acme/shop".into(), "none", at);
+            (job.status, job.finished_at) = (FixStatus::Failed, Some(at));
+            let event = AgentEvent::Text { text: id.clone() };
+            let line = LogLine { job: id.clone(), number: 1, at, event };
+            let evidence = FixEvidence { job: id.clone(), patch: id.clone(), proof: None };
+            let writes = vec![
+                Write::put(&job, Expect::Absent).unwrap(),
+                Write::put(&line, Expect::Absent).unwrap(),
+                Write::put(&evidence, Expect::Absent).unwrap(),
+            ];
+            engine.store().commit(&project, writes).await.unwrap();
+            self.note("fix", &id.into());
+        });
+    }
+
+    pub(super) fn note(&mut self, kind: &'static str, id: &Value) {
         let id = text(id);
         self.marks.insert(id.clone());
         self.ids.entry(kind).or_default().push(id);

@@ -200,6 +200,8 @@ fn identified(git: Git) -> Git {
 /// Takes a file in and groups; gives the groups as a table.
 async fn triage(session: &Session, soulcaster: &Soulcaster, file: &Path) -> Result<String> {
     let mut intake = Intake::open(&[file.to_owned()], "file")?;
+    // What comes in now was received now.
+    let session = &session.in_database(session.path()?, session.project.clone());
     let taken = take_in(session, soulcaster, &mut intake).await?;
     soulcaster.group(&session.project, now()).await?;
     let page = soulcaster.clusters(&session.project, &ClusterQuery::default()).await?;
