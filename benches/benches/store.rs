@@ -52,6 +52,7 @@ fn clusters(count: usize) -> Vec<Write> {
         summary: Some("Exports of large reports stop at ninety per cent and never end. ".repeat(4)),
         keywords: ["export", "report", "ninety", "per cent", "never"].map(str::to_owned).to_vec(),
         status: ClusterStatus::New,
+        fixed_at: None,
         size: 1000 + n % 17,
         occurrences: 1500,
         sources: [("github".to_owned(), 700), ("file".to_owned(), 300)].into(),

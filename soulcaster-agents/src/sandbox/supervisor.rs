@@ -107,8 +107,15 @@ impl Supervisor {
         let (line_sender, line_receiver) = lines::channel(QUEUE);
         let outbox = messages.clone();
         let run = move || {
-            let finish =
-                watch(&mut command, confined, &limits, &scratch, group.as_ref(), line_sender, outbox, &inbox);
+            let finish = watch(
+                &mut command,
+                confined,
+                &limits,
+                &scratch,
+                group.as_ref(),
+                (line_sender, outbox),
+                &inbox,
+            );
             drop(group);
             drop(scratch);
             // Whoever waited may have gone.
@@ -143,8 +150,7 @@ fn watch(
     limits: &Limits,
     scratch: &Scratch,
     group: Option<&Cgroup>,
-    lines: lines::Sender<Line>,
-    outbox: mpsc::Sender<Message>,
+    (lines, outbox): (lines::Sender<Line>, mpsc::Sender<Message>),
     inbox: &mpsc::Receiver<Message>,
 ) -> Result<Finish> {
     let trouble = |what: &str| {

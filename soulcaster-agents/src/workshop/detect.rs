@@ -12,6 +12,7 @@ use super::search::{files, text};
 const CARGO: &[&str] = &["cargo", "test", "--offline", "--workspace", "--no-fail-fast"];
 const PYTEST: &[&str] =
     &["python3", "-B", "-m", "pytest", "-v", "-rA", "--tb=short", "--color=no", "-p", "no:cacheprovider"];
+const UNITTEST: &[&str] = &["python3", "-B", "-m", "unittest", "-v"];
 const NODE: &[&str] = &["node", "--test", "--test-reporter=tap"];
 const GO: &[&str] = &["go", "test", "-v", "-count=1", "./..."];
 const MAVEN: &[&str] = &[
@@ -44,14 +45,21 @@ pub(super) async fn detect(checkout: &Path) -> Result<Option<TestCommand>> {
     if has("pom.xml") {
         return Ok(command(MAVEN, TestDialect::Maven));
     }
-    let python_tests = names.iter().any(|name| name.ends_with(".py") && role(name) == Role::Test);
+    let python_tests: Vec<&String> =
+        names.iter().filter(|name| name.ends_with(".py") && role(name) == Role::Test).collect();
     let configured = has("pytest.ini")
         || has("conftest.py")
         || ["pyproject.toml", "setup.cfg", "tox.ini"]
             .iter()
             .any(|name| has(name) && read(name).contains("pytest"));
-    if configured || python_tests && !has("package.json") {
-        return Ok(command(PYTEST, TestDialect::Pytest));
+    if configured || !python_tests.is_empty() && !has("package.json") {
+        let read = |name: &&String| read(name);
+        let is_unittest = python_tests.iter().map(read).any(|text| text.contains("unittest.TestCase"));
+        return Ok(match is_unittest && !configured {
+            // It comes with Python.
+            true => command(UNITTEST, TestDialect::Unittest),
+            false => command(PYTEST, TestDialect::Pytest),
+        });
     }
     if has("package.json") {
         return Ok(node(&read("package.json")));

@@ -216,7 +216,7 @@ async fn repositories_are_tested_by_the_conventions_of_their_language() {
         let found = found.map(|command| (command.argv.join(" "), command.dialect));
         match (&found, expected) {
             (Some((argv, dialect)), Some((begin, wanted))) => {
-                assert!(argv.starts_with(begin) && *dialect == wanted, "{argv}")
+                assert!(argv.starts_with(begin) && *dialect == wanted, "{argv}");
             }
             (None, None) => {}
             _ => panic!("{files:?}: {found:?}"),

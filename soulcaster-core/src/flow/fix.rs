@@ -345,7 +345,7 @@ impl Soulcaster {
             return Ok(None);
         }
         let stop = |job: &mut AgentJob| job.stop_reason = Some(StopReason::Cancelled);
-        self.finish(project, id, token, FixStatus::Cancelled, None, now, stop).await.map(Some)
+        self.finish(project, id, token, (FixStatus::Cancelled, None), now, stop).await.map(Some)
     }
 
     /// Changes a job in the name of the lease `token`, together with the writes `with` it.
@@ -379,8 +379,7 @@ impl Soulcaster {
         project: &ProjectId,
         id: &str,
         token: u64,
-        status: FixStatus,
-        error: Option<String>,
+        (status, error): (FixStatus, Option<String>),
         now: DateTime<Utc>,
         change: impl Fn(&mut AgentJob) + Send + Sync,
     ) -> Result<AgentJob> {

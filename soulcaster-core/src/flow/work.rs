@@ -69,7 +69,7 @@ impl Soulcaster {
             Ok(End::Published(pull_request)) => {
                 let branch = work.job.branch_name();
                 return self
-                    .finish(&project, &id, token, FixStatus::Succeeded, None, now(), |job| {
+                    .finish(&project, &id, token, (FixStatus::Succeeded, None), now(), |job| {
                         job.branch = Some(branch.clone());
                         job.pull_request = Some(pull_request.clone());
                     })
@@ -84,7 +84,7 @@ impl Soulcaster {
         };
         // Whether this can still be said does not decide what is said in the job.
         let _ = work.log.append(vec![AgentEvent::Refused { text: message.clone() }]).await;
-        self.finish(&project, &id, token, status, Some(message), now(), |_| {}).await
+        self.finish(&project, &id, token, (status, Some(message)), now(), |_| {}).await
     }
 }
 

@@ -231,7 +231,7 @@ fn api(root: &Path, state: &Mutex<State>, request: &Request, example: &Value) ->
             json(200, "", &found.into_iter().collect())
         }
         ("GET", [number]) => {
-            let found = state.pulls.iter().find(|pull| pull["number"].to_string() == *number);
+            let found = state.pulls.iter().find(|pull| pull["number"].as_u64() == number.parse().ok());
             found.map_or_else(missing, |pull| json(200, "", pull))
         }
         ("POST", []) => {

@@ -22,7 +22,7 @@ pub(crate) struct Hands {
     #[arg(long, env = "SOULCASTER_GITHUB_URL", value_name = "URL", default_value = "https://api.github.com")]
     pub(crate) github_url: String,
     /// Agents to choose from, the default one first: kilo, codex, opencode, claude, replay:FILE, or command:PROGRAM ARGS
-    #[arg(long = "agent", env = "SOULCASTER_AGENTS", value_name = "AGENT", value_delimiter = ';')]
+    #[arg(long = "agent", env = "SOULCASTER_AGENTS", value_name = "AGENT", value_delimiter = '\n')]
     pub(crate) agents: Vec<String>,
     /// Model that agents use
     #[arg(long, env = "SOULCASTER_AGENT_MODEL", value_name = "NAME")]

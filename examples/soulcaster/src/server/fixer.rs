@@ -157,7 +157,7 @@ async fn work(task: Task, app: Data<Arc<App>>) -> std::result::Result<(), BoxDyn
             tracing::info!(job = id, %project, status = ?job.status, "a fix has ended");
         }
         Err(error) => {
-            tracing::warn!(job = id, %project, error = error.message(), "a fix goes on elsewhere, or later")
+            tracing::warn!(job = id, %project, error = error.message(), "a fix goes on elsewhere, or later");
         }
     }
     Ok(())

@@ -14,8 +14,8 @@ fn headers(pairs: &[(&str, &str)]) -> http::HeaderMap {
 
 #[test]
 fn answers_stand_for_errors_with_the_wait_that_github_names() {
-    let now = "2026-03-01T12:00:00Z".parse().unwrap();
-    let reset = chrono::DateTime::<chrono::Utc>::from(now).timestamp() + 90;
+    let now: chrono::DateTime<chrono::Utc> = "2026-03-01T12:00:00Z".parse().unwrap();
+    let reset = now.timestamp() + 90;
     let reset = reset.to_string();
     let limit = br#"{"message": "API rate limit exceeded"}"#;
     for (status, pairs, body, kind, wait) in [
