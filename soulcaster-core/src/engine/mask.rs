@@ -59,7 +59,7 @@ impl Masked {
     /// As [`Masked::unmask`], but secrets stay hidden: who reads a summary or a plan needs none of them.
     ///
     /// ```
-    /// let masked = soulcaster_core::engine::mask("ann@example.com, password=Tr0ub4dor&3x");
+    /// let masked = soulcaster_core::engine::mask("ann@example.com, password=Tr0ub4dor3x");
     /// assert_eq!(masked.text, "<email-1>, password=<pass-1>");
     /// assert_eq!(masked.unmask_personal(&masked.text), "ann@example.com, password=<pass-1>");
     /// ```
