@@ -10,22 +10,11 @@ use std::collections::BTreeSet;
 use chrono::DateTime;
 use soulcaster_core::engine::policy::{check, check_publication};
 use soulcaster_core::model::brief::{Brief, Clues};
-use soulcaster_core::model::{AgentJob, CodingPlan, FixSettings, FixStatus, PlanAuthor, PlanStatus};
-use soulcaster_core::port::agent::Spend;
+use soulcaster_core::model::{AgentJob, CodingPlan, FixSettings, PlanAuthor, PlanStatus};
 use soulcaster_core::port::host::Publication;
 use soulcaster_core::{ClusterId, ProjectId};
 
 use obeyed::{Deed, deeds};
-
-/// Shapes of credentials that the deeds use.
-fn secrets(text: &str) -> Vec<(&'static str, std::ops::Range<usize>)> {
-    let shapes =
-        [("github_token", "ghp_"), ("aws_key", "AKIA"), ("private_key", "-----BEGIN"), ("jwt", "eyJhbGci")];
-    let found = |(kind, shape): (&'static str, &'static str)| {
-        text.match_indices(shape).map(move |(at, _)| (kind, at..at + shape.len())).collect::<Vec<_>>()
-    };
-    shapes.into_iter().flat_map(found).collect()
-}
 
 fn job() -> AgentJob {
     let at = DateTime::from_timestamp(1_767_225_600, 0).unwrap();
@@ -62,34 +51,8 @@ fn job() -> AgentJob {
         created_at: at,
         updated_at: at,
     };
-    AgentJob {
-        id: "job-1".into(),
-        project_id,
-        cluster_id,
-        repository: "o/r".into(),
-        runner: "obedient".into(),
-        plan,
-        settings: FixSettings::default(),
-        status: FixStatus::Running,
-        step: None,
-        cancel_requested: false,
-        base: Some("main".into()),
-        commit: Some("0".repeat(40)),
-        stop_reason: None,
-        spend: Spend::default(),
-        refusals: Vec::new(),
-        verdict: None,
-        branch: None,
-        pull_request: None,
-        merged_at: None,
-        regressed_at: None,
-        error: None,
-        lease: None,
-        attempts: 1,
-        created_at: at,
-        started_at: None,
-        finished_at: None,
-    }
+    let job = AgentJob::new("job-1".into(), plan, FixSettings::default(), "o/r".into(), "obedient", at);
+    AgentJob { base: Some("main".into()), commit: Some("0".repeat(40)), ..job }
 }
 
 /// What an agent that obeys nobody but the plan would publish.
@@ -107,7 +70,7 @@ fn honest() -> Publication {
 
 #[test]
 fn an_agent_that_obeys_the_plan_alone_is_let_through() {
-    assert_eq!(check_publication(&honest(), &job(), &secrets), []);
+    assert_eq!(check_publication(&honest(), &job()), []);
 }
 
 #[test]
@@ -120,15 +83,15 @@ fn whatever_an_obedient_agent_does_is_refused_for_its_reason() {
     for Deed { said, does, rule } in deeds {
         let mut publication = honest();
         does(&mut publication);
-        let refusals = check_publication(&publication, &job(), &secrets);
-        let patch = check(&publication.patch, &FixSettings::default(), &secrets);
+        let refusals = check_publication(&publication, &job());
+        let patch = check(&publication.patch, &FixSettings::default());
         assert!(patch.iter().all(|refusal| refusals.contains(refusal)), "{said}");
         if !refusals.iter().any(|refusal| refusal.rule == rule) {
             let_through.push(format!("{said}: wanted {rule}, got {refusals:?}"));
         }
         for refusal in refusals {
             let told = format!("{} {}", refusal.rule, refusal.subject);
-            assert!(!told.contains("swordfish"), "the secret is told: {told}");
+            assert!(!told.to_lowercase().contains("swordfish"), "the secret is told: {told}");
             assert!(
                 !told.chars().any(|c| c.is_control() || soulcaster_core::model::visible::is_invisible(c)),
                 "{told:?}"
