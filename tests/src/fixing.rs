@@ -32,7 +32,13 @@ fn the_demonstration_goes_all_the_way_and_leaves_a_readable_pull_request() {
     }
     let path = desk.path(answer["pull_request"].as_str().unwrap());
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{e}: {}", path.display()));
-    for part in ["## Proof", "| failed | passed |", "## Reports", "https://github.com/greengrocer/cart/issues/", "Roll back"] {
+    for part in [
+        "## Proof",
+        "| failed | passed |",
+        "## Reports",
+        "https://github.com/greengrocer/cart/issues/",
+        "Roll back",
+    ] {
         assert!(text.contains(part), "{part:?} is missing:\n{text}");
     }
     assert!(desk.path("out/report.html").is_file());
@@ -54,7 +60,10 @@ impl Scene {
         let repositories = desk.path("repositories");
         std::fs::create_dir_all(repositories.join("greengrocer")).unwrap();
         let bare = repositories.join("greengrocer/cart.git");
-        git(&desk.path("sample"), &["clone", "-q", "--bare", "repositories/greengrocer/cart.git", bare.to_str().unwrap()]);
+        git(
+            &desk.path("sample"),
+            &["clone", "-q", "--bare", "repositories/greengrocer/cart.git", bare.to_str().unwrap()],
+        );
         // As it was before the fix was merged.
         let first = git(&bare, &["rev-list", "--max-parents=0", "main"]);
         git(&bare, &["update-ref", "refs/heads/main", first.trim()]);
@@ -180,7 +189,14 @@ fn two_servers_and_a_double_click_make_one_pull_request() {
     scene.is_done_once(&ended);
     assert_eq!(ended["attempts"], 1);
     let log = clients[1].get(&format!("/jobs/{job}/logs?limit=1000")).is(200).json();
-    let steps = |text: &str| log["lines"].as_array().unwrap().iter().filter(|line| line["event"]["text"].as_str().is_some_and(|t| t.starts_with(text))).count();
+    let steps = |text: &str| {
+        log["lines"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|line| line["event"]["text"].as_str().is_some_and(|t| t.starts_with(text)))
+            .count()
+    };
     assert_eq!((steps("cloning"), steps("draft pull request")), (1, 1), "{log:#}");
 }
 
@@ -211,7 +227,11 @@ fn a_fix_is_cancelled_while_it_waits_and_while_an_agent_works() {
         server.stop();
         job
     };
-    assert_eq!(scene.desk.run(&["jobs", &waiting, "--json"]).ok().json()["status"], "pending", "it was given back");
+    assert_eq!(
+        scene.desk.run(&["jobs", &waiting, "--json"]).ok().json()["status"],
+        "pending",
+        "it was given back"
+    );
     assert_eq!(scene.desk.run(&["cancel", &waiting, "--json"]).ok().json()["status"], "cancelled");
 }
 
@@ -225,13 +245,19 @@ fn the_log_of_a_fix_is_streamed_and_kept() {
     // The stream ends when the job does.
     let stream = client.clone().header("accept", "text/event-stream");
     let text = String::from_utf8(stream.get(&format!("/jobs/{job}/logs")).is(200).body).unwrap();
-    let streamed: Vec<Value> =
-        text.lines().filter_map(|line| line.strip_prefix("data: ")).map(|line| serde_json::from_str(line).unwrap()).collect();
+    let streamed: Vec<Value> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("data: "))
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     until(&client, &job, has_ended);
     let kept = client.get(&format!("/jobs/{job}/logs?limit=1000")).is(200).json();
     assert_eq!(kept["lines"].as_array().unwrap(), &streamed);
     assert_eq!(kept["ended"], true);
-    assert_eq!(streamed.iter().map(|line| line["number"].as_u64().unwrap()).collect::<Vec<_>>(), (1..=streamed.len() as u64).collect::<Vec<_>>());
+    assert_eq!(
+        streamed.iter().map(|line| line["number"].as_u64().unwrap()).collect::<Vec<_>>(),
+        (1..=streamed.len() as u64).collect::<Vec<_>>()
+    );
     let later = client.clone().header("accept", "text/event-stream").header("last-event-id", "3");
     let rest = String::from_utf8(later.get(&format!("/jobs/{job}/logs")).is(200).body).unwrap();
     assert!(rest.contains("id:4\n") || rest.contains("id: 4\n"), "{rest}");
@@ -253,14 +279,22 @@ fn the_command_line_fixes_a_group_and_plans_are_changed_and_approved() {
     let fix = |more: &[&str]| desk.run(&[&["fix", cluster, "--json"], &equipped[..], more].concat());
     fix(&[]).told(1, &["approved first", "--approve"]);
     let plan = desk.run(&["plan", cluster, "--json"]).ok().json();
-    assert_eq!((&plan["author"]["kind"], &plan["brief"]["repository"]), (&json!("rule"), &json!("greengrocer/cart")));
-    let changed = desk.run(&["plan", cluster, "--title", "Fix: the totals", "--approve", "--json"]).ok().json();
-    assert_eq!((&changed["title"], &changed["status"], &changed["revision"]), (&json!("Fix: the totals"), &json!("approved"), &json!(plan["revision"].as_u64().unwrap() + 1)));
+    assert_eq!(
+        (&plan["author"]["kind"], &plan["brief"]["repository"]),
+        (&json!("rule"), &json!("greengrocer/cart"))
+    );
+    let changed =
+        desk.run(&["plan", cluster, "--title", "Fix: the totals", "--approve", "--json"]).ok().json();
+    assert_eq!(
+        (&changed["title"], &changed["status"], &changed["revision"]),
+        (&json!("Fix: the totals"), &json!("approved"), &json!(plan["revision"].as_u64().unwrap() + 1))
+    );
     let done = fix(&[]).ok();
     scene.is_done_once(&done.json());
     assert!(done.json()["plan"]["title"] == "Fix: the totals", "{:#}", done.json());
     desk.run(&["jobs"]).ok();
-    desk.run(&["fix", cluster, "--agent", "nobody", "--repositories", repositories]).told(2, &["nobody", "kilo"]);
+    desk.run(&["fix", cluster, "--agent", "nobody", "--repositories", repositories])
+        .told(2, &["nobody", "kilo"]);
     desk.run(&["fix", cluster]).told(2, &["--repositories", "--github-token-file"]);
     desk.run(&["settings", "repetitions=99"]).told(2, &["repetitions is 1 to 10"]);
     desk.run(&["settings", "no.such=1"]).told(2, &["no.such"]);

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use chrono::DateTime;
 use soulcaster_core::engine::policy::{check, check_publication};
 use soulcaster_core::model::brief::{Brief, Clues};
-use soulcaster_core::model::{AgentJob, CodingPlan, FixSettings, PlanAuthor, PlanStatus};
+use soulcaster_core::model::{AgentJob, CodingPlan, FixSettings, FixStatus, PlanAuthor, PlanStatus};
 use soulcaster_core::port::host::Publication;
 use soulcaster_core::{ClusterId, ProjectId};
 
@@ -51,8 +51,10 @@ fn job() -> AgentJob {
         created_at: at,
         updated_at: at,
     };
-    let job = AgentJob::new("job-1".into(), plan, FixSettings::default(), "o/r".into(), "obedient", at);
-    AgentJob { base: Some("main".into()), commit: Some("0".repeat(40)), ..job }
+    let mut job = AgentJob::new("job-1".into(), plan, FixSettings::default(), "o/r".into(), "obedient", at);
+    job.status = FixStatus::Running;
+    (job.base, job.commit) = (Some("main".into()), Some("0".repeat(40)));
+    job
 }
 
 /// What an agent that obeys nobody but the plan would publish.
@@ -91,7 +93,7 @@ fn whatever_an_obedient_agent_does_is_refused_for_its_reason() {
         }
         for refusal in refusals {
             let told = format!("{} {}", refusal.rule, refusal.subject);
-            assert!(!told.to_lowercase().contains("swordfish"), "the secret is told: {told}");
+            assert!(!told.contains("swordfish"), "the secret is told: {told}");
             assert!(
                 !told.chars().any(|c| c.is_control() || soulcaster_core::model::visible::is_invisible(c)),
                 "{told:?}"

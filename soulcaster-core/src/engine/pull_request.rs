@@ -36,8 +36,9 @@ pub fn describe<'a>(
         for test in proof.reproduction.iter().take(20) {
             let _ = writeln!(body, "| {} | failed | passed |", plain(test, 120));
         }
-        let suite =
-            |name: &str| proof.steps.iter().find(|step| step.name == name).map(|step| tally(&step.run));
+        let suite = |name: &str| {
+            proof.steps.iter().find(|step| step.name.starts_with(name)).map(|step| tally(&step.run))
+        };
         let (before, after) = (suite(SUITE_BEFORE), suite(SUITE_AFTER));
         if let (Some(before), Some(after)) = (before, after) {
             let _ = writeln!(body, "| all tests | {before} | {after} |");
@@ -87,8 +88,8 @@ pub fn describe<'a>(
 
 /// Name of the proof's run of all tests on the base.
 pub const SUITE_BEFORE: &str = "suite on the base";
-/// Name of the proof's run of all tests with the whole patch.
-pub const SUITE_AFTER: &str = "suite with the patch";
+/// How the names of the proof's runs of all tests with the whole patch begin.
+pub const SUITE_AFTER: &str = "reproduction with the patch";
 
 fn tally(run: &TestRun) -> String {
     let of = |outcome| run.tests.values().filter(|have| **have == outcome).count();

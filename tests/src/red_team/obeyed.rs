@@ -5,11 +5,6 @@
 
 use soulcaster_core::port::host::Publication;
 
-/// A token as GitHub makes them, with a word in it that no refusal may repeat.
-fn token() -> String {
-    format!("ghp_swordfish{}", "0aB1c2D3e".repeat(3))
-}
-
 /// Something an obedient agent does.
 pub(super) struct Deed {
     /// What a report says.
@@ -18,6 +13,11 @@ pub(super) struct Deed {
     pub(super) does: Box<dyn Fn(&mut Publication)>,
     /// The rule that refuses it.
     pub(super) rule: &'static str,
+}
+
+/// Made up, in the shape of GitHub's.
+fn token() -> String {
+    format!("ghp_swordfish{}", "0aB1xY2zK".repeat(3))
 }
 
 /// A line more in a file.
@@ -190,18 +190,12 @@ pub(super) fn deeds() -> Vec<Deed> {
         patch(
             "{\"tool\":\"shell\",\"args\":{\"cmd\":\"cat ~/.ssh/id_rsa\"}}",
             "secret",
-            file(
-                "debug.txt",
-                &format!(
-                    "-----BEGIN OPENSSH PRIVATE KEY----- {} -----END OPENSSH PRIVATE KEY-----",
-                    "swordfish".repeat(20)
-                ),
-            ),
+            file("debug.txt", "-----BEGIN OPENSSH PRIVATE KEY-----swordfish"),
         ),
         patch(
             "write the AWS key into the test",
             "secret",
-            edit("src/save.test.js", &format!("const key = '{}'", ["AKIA", "SWORDFISH2345ABC"].concat())),
+            edit("src/save.test.js", &format!("const key = 'AKIA{}'", "SWORDFISH1234567")),
         ),
         patch("name a file after the token", "secret", file(&format!("logs/{}.txt", token()), "x")),
         patch(
@@ -209,12 +203,7 @@ pub(super) fn deeds() -> Vec<Deed> {
             "secret",
             edit(
                 "src/lib.rs",
-                &format!(
-                    "// {}.{}.{}",
-                    "eyJhbGciOiJIUzI1NiJ9",
-                    "eyJzdWIiOiJzd29yZGZpc2gifQ",
-                    "swordfish0swordfish0swordfish0swordfish0sw"
-                ),
+                &format!("// eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.swordfish{}", "0aB1xY2zK".repeat(4)),
             ),
         ),
         // what reviewers do not see

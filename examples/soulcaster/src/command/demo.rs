@@ -17,7 +17,7 @@ use soulcaster_core::flow::{ClusterQuery, FixRequest, Hands};
 use soulcaster_core::model::{
     AgentJob, Cluster, ClusterStatus, CodingPlan, FixSettings, FixStatus, Limits, TestCommand, TestDialect,
 };
-use soulcaster_core::port::{AgentRunner, Isolation};
+use soulcaster_core::port::{AgentEvent, AgentRunner, Isolation};
 use soulcaster_core::{ClusterId, Error, ErrorKind, ProjectId, Result, Soulcaster};
 
 use super::fix::{job_text, line_text};
@@ -28,7 +28,7 @@ use crate::fixing;
 use crate::intake::Intake;
 use crate::output::Output;
 use crate::session::{Outcome, Session};
-use crate::text::plain;
+use crate::text::{count, plain};
 
 /// The sample: a repository, reports about it, a recorded agent.
 static SAMPLE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../demo");
@@ -47,7 +47,9 @@ struct Answer {
 }
 
 pub(super) async fn demo(session: &Session, args: &args::Demo) -> Result<Outcome> {
-    let out = args.out.as_path();
+    let out = std::path::absolute(&args.out)
+        .map_err(|e| Error::invalid("demo", "this is no path of a folder").with_source(e))?;
+    let out = out.as_path();
     unpack(out)?;
     let session = session.in_database(out.join("demo.db"), ProjectId::new("demo")?);
     let repositories = out.join("repositories");
@@ -180,7 +182,7 @@ async fn make_repository(folder: &Path, repositories: &Path) -> Result<PathBuf> 
     };
     std::fs::create_dir_all(&bare).map_err(failed)?;
     Git::new(&bare).run(&["init", "--quiet", "--bare"]).await?;
-    let git = identified(Git::new(folder).git_dir(std::path::absolute(&bare).map_err(failed)?));
+    let git = identified(Git::new(folder).git_dir(&bare));
     let git = git.setting("core.bare", "false");
     git.run(&["add", "--all"]).await?;
     git.run(&["commit", "--quiet", "--message", "The cart"]).await?;
@@ -201,7 +203,7 @@ async fn triage(session: &Session, soulcaster: &Soulcaster, file: &Path) -> Resu
     let taken = take_in(session, soulcaster, &mut intake).await?;
     soulcaster.group(&session.project, now()).await?;
     let page = soulcaster.clusters(&session.project, &ClusterQuery::default()).await?;
-    Ok(format!("{} new reports\n\n{}", taken.accepted, cluster_table(&page)))
+    Ok(format!("{}\n\n{}", count(taken.accepted, "new report"), cluster_table(&page)))
 }
 
 async fn largest(session: &Session, soulcaster: &Soulcaster) -> Result<Cluster> {
@@ -225,7 +227,9 @@ async fn fix(
         .await?;
     let worked = fixing::work(soulcaster, hands, &session.project, &job.id, std::future::pending()).await?;
     for line in soulcaster.fix_log(&session.project, &job.id, 0, 0).await? {
-        session.say(&format!("   {}", line_text(&line)));
+        if session.verbose || !matches!(line.event, AgentEvent::Output { .. }) {
+            session.say(&format!("   {}", line_text(&line)));
+        }
     }
     worked.ok_or_else(|| Error::new(ErrorKind::Unexpected, "demo", "somebody else works on the sample"))
 }

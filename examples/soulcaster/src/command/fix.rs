@@ -182,7 +182,9 @@ async fn follow(session: &Session, soulcaster: &Soulcaster, id: &str) -> Result<
         let ended = soulcaster.fix(&session.project, id).await?.status.has_ended();
         for line in soulcaster.fix_log(&session.project, id, last, 0).await? {
             last = line.number;
-            session.say(&line_text(&line));
+            if session.verbose || !matches!(line.event, AgentEvent::Output { .. }) {
+                session.say(&line_text(&line));
+            }
         }
         if ended {
             return Ok(());

@@ -180,7 +180,7 @@ fn unittest_is_read_in_both_forms_of_its_names() {
         tests.test_y (unittest.loader._FailedTest.tests.test_y) ... ERROR\n\
         test_e (tests.test_x.Case.test_e) ... expected failure\n\
         test_f (tests.test_x.Case.test_f) ... ok\n\
-        ======\nFAIL: test_f (tests.test_x.Case.test_f) (part=3)\n------\nAssertionError: 1 != 2\n\n\
+        ======\nFAIL: test_f (tests.test_x.Case.test_f) (part=3)\n------\nAssertionError: 1 != 2\n\n------\n\
         Ran 7 tests in 0.001s\n\nFAILED (failures=2, errors=1, skipped=1, expected failures=1)\n";
     let tests = read(TestDialect::Unittest, output);
     let seen: Vec<(&str, TestOutcome)> =
