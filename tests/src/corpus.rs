@@ -116,6 +116,15 @@ fn command(bug: &Bug) -> Option<TestCommand> {
     Some(TestCommand { argv: words.split(' ').map(str::to_owned).collect(), dialect, folder: None })
 }
 
+/// The folders of `SOULCASTER_PYTHON`: its environment, and the installation that it was made from.
+fn python_folders() -> Vec<PathBuf> {
+    let Ok(python) = std::env::var("SOULCASTER_PYTHON") else { return Vec::new() };
+    let output =
+        Command::new(&python).args(["-c", "import sys; print(sys.prefix); print(sys.base_prefix)"]).output().unwrap();
+    assert!(output.status.success(), "{python} does not start");
+    String::from_utf8(output.stdout).unwrap().lines().map(PathBuf::from).collect()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_gate_accepts_right_patches_and_no_other() {
     let sandbox = Sandbox::find();
@@ -140,11 +149,7 @@ async fn the_gate_accepts_right_patches_and_no_other() {
         };
         let folder = tempfile::tempdir().unwrap();
         let commit = commit(&bug.folder.join("repo"), folder.path());
-        let python = std::env::var("SOULCASTER_PYTHON").ok().and_then(|python| {
-            let root = Path::new(&python).parent()?.parent()?.to_path_buf();
-            root.is_absolute().then_some(root)
-        });
-        let workshop = LocalWorkshop::new(sandbox.clone()).read_only(python.into_iter().collect());
+        let workshop = LocalWorkshop::new(sandbox.clone()).read_only(python_folders());
         let reproduction = std::fs::read_to_string(bug.folder.join("reproduction.diff")).unwrap();
         let budget = Budget { wall_seconds: 120, ..Budget::default() };
         for (name, is_right) in &bug.patches {

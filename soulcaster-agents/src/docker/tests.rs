@@ -277,7 +277,15 @@ async fn dropped_run_removes_its_container() {
     let folder = tempfile::tempdir().unwrap();
     let task = task(folder.path(), Budget::default()).await;
     let (runner, notes) = (engine.runner("sleep 100"), Notes::default());
-    assert!(tokio::time::timeout(Duration::from_millis(700), runner.run(&task, &notes)).await.is_err());
+    let started = async {
+        while engine.state.lock().unwrap().child.is_none() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::select! {
+        outcome = runner.run(&task, &notes) => panic!("it ended by itself: {outcome:?}"),
+        () = started => {}
+    }
     let begun = Instant::now();
     while !engine.removed() && begun.elapsed() < Duration::from_secs(10) {
         tokio::time::sleep(Duration::from_millis(10)).await;

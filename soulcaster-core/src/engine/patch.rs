@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use crate::error::Result;
 
-pub use split::{Parts, apply, split};
+pub use split::{Parts, apply, rewrite, split};
 
 /// A diff of several files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -113,42 +113,73 @@ pub fn role(path: &str) -> Role {
 }
 
 /// Lines (from 1, the last one included) of Rust `text` that are compiled for tests alone: items under
-/// `#[cfg(test)]`, with the attribute.
+/// `#[cfg(test)]` that are in no other item, with the attribute.
 #[must_use]
 pub(crate) fn rust_test_lines(text: &str) -> Vec<(usize, usize)> {
+    const MARK: &[u8] = b"#[cfg(test)]";
     let code = rust_code(text);
-    let line_of = |at: usize| code[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
-    let mark = b"#[cfg(test)]";
     let mut ranges: Vec<(usize, usize)> = Vec::new();
-    let mut from = 0;
-    while let Some(found) = code[from..].windows(mark.len()).position(|window| window == mark) {
-        let begin = from + found;
-        let mut depth = 0_usize;
-        let mut end = begin + mark.len();
-        // Up to the `;` or the closing brace of the item; other attributes have neither outside of brackets.
-        while let Some(byte) = code.get(end) {
-            match byte {
-                b'{' | b'(' | b'[' => depth += 1,
-                b'}' | b')' | b']' => {
-                    let Some(less) = depth.checked_sub(1) else { break };
-                    depth = less;
-                    if depth == 0 && *byte == b'}' {
-                        break;
-                    }
-                }
-                b';' | b',' if depth == 0 => break,
-                _ => {}
-            }
-            end += 1;
+    // Where the item began that is being read.
+    let mut item: Option<usize> = None;
+    let (mut at, mut line, mut depth) = (0, 1, 0_usize);
+    while at < code.len() {
+        if item.is_none() && depth == 0 && code[at..].starts_with(MARK) {
+            item = Some(line);
+            at += MARK.len();
+            continue;
         }
-        let end = end.min(code.len().saturating_sub(1));
-        ranges.push((line_of(begin), line_of(end)));
-        from = end + 1;
-        if from >= code.len() {
-            break;
+        match code[at] {
+            b'\n' => line += 1,
+            b'{' | b'(' | b'[' => depth += 1,
+            b'}' | b')' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        // Up to the `;` or the closing brace; other attributes have neither outside of brackets.
+        if depth == 0
+            && matches!(code[at], b'}' | b';')
+            && let Some(first) = item.take()
+        {
+            ranges.push((first, line));
+        }
+        at += 1;
+    }
+    ranges.extend(item.map(|first| (first, line)));
+    ranges
+}
+
+/// `text` with its test lines replaced by those of `donor`, each in its place; what `donor` has more of them stands at
+/// the end.
+#[must_use]
+pub(crate) fn with_tests_of(text: &str, donor: &str) -> String {
+    let lines: Vec<&str> = donor.split_inclusive('\n').collect();
+    let given = rust_test_lines(donor);
+    let mut given = given.iter().map(|(first, last)| lines[first - 1..(*last).min(lines.len())].concat());
+    let ranges = rust_test_lines(text);
+    let mut ranges = ranges.iter().peekable();
+    let mut made = String::new();
+    let end = |made: &mut String| {
+        if !made.is_empty() && !made.ends_with('\n') {
+            made.push('\n');
+        }
+    };
+    for (number, line) in (1..).zip(text.split_inclusive('\n')) {
+        while ranges.peek().is_some_and(|(_, last)| *last < number) {
+            ranges.next();
+        }
+        match ranges.peek() {
+            Some((first, _)) if *first == number => made.extend(given.next()),
+            Some((first, _)) if *first < number => {}
+            _ => {
+                end(&mut made);
+                made.push_str(line);
+            }
         }
     }
-    ranges
+    for more in given {
+        end(&mut made);
+        made.push_str(&more);
+    }
+    made
 }
 
 /// Rust `text` with blanks for what stands in comments, strings and characters.
@@ -301,9 +332,22 @@ mod tests {
             "const A: &str = \"#[cfg(test)] mod tests {\";\n",
             "const A: &str = r##\"\"#\n#[cfg(test)] mod tests { \"##;\n",
             "#[cfg(not(test))]\nmod tests {}\n",
+            "impl A {\n    #[cfg(test)]\n    fn b() {}\n}\n",
         ] {
             assert_eq!(rust_test_lines(none), [], "{none}");
         }
+    }
+
+    #[test]
+    fn tests_are_exchanged_in_their_place() {
+        let tests = |body: &str| format!("#[cfg(test)]\nmod tests {{\n{body}}}\n");
+        let text = |one: &str, two: &str| format!("fn a() {{}}\n{one}fn b() {{}}\n{two}");
+        let (old, new, more) = (tests(""), tests("    fn t() {}\n"), "#[cfg(test)]\nmod more;\n");
+        assert_eq!(with_tests_of(&text(&old, ""), &text(&new, "")), text(&new, ""));
+        assert_eq!(with_tests_of(&text(&old, ""), "fn c() {}\n"), text("", ""));
+        assert_eq!(with_tests_of("fn b() {}", &text(&new, more)), format!("fn b() {{}}\n{new}{more}"));
+        assert_eq!(with_tests_of(&text(&old, more), &text(&new, more)), text(&new, more));
+        assert_eq!(with_tests_of("", ""), "");
     }
 
     proptest! {
@@ -313,6 +357,8 @@ mod tests {
                 prop_assert!(first >= 1 && last >= first);
             }
             prop_assert_eq!(rust_code(&text).len(), text.len());
+            let _ = with_tests_of(&text, "#[cfg(test)] mod a {}");
+            let _ = with_tests_of("fn a() {}", &text);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Change, FileDiff, Hunk, Line, Patch};
+use super::{Change, FileDiff, Hunk, Patch};
 
 /// A patch in two.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -13,90 +13,38 @@ pub struct Parts {
     pub source: String,
 }
 
-/// Parts a patch: each changed line goes where `is_test` sends it. Both parts are valid diffs against what the
-/// whole is against.
-///
-/// `is_test` is given the file, the line, and the line's number: after the change for an added line, before it for
-/// one that is removed. Asked for no line in particular, for a file without text lines, the answer is for all of it.
+/// Parts a patch, file by file. Both parts are valid diffs against what the whole is against.
 #[must_use]
-pub fn split(
-    patch: &Patch<'_>,
-    is_test: impl Fn(&FileDiff<'_>, Option<(&Line<'_>, usize)>) -> bool,
-) -> Parts {
+pub fn split(patch: &Patch<'_>, is_test: impl Fn(&FileDiff<'_>) -> bool) -> Parts {
     let mut parts = Parts::default();
     for file in &patch.files {
-        let mut answers = Vec::new();
-        each_change(file, |line, number| answers.push(is_test(file, Some((line, number)))));
-        let whole = if answers.is_empty() { Some(is_test(file, None)) } else { None };
-        if whole.unwrap_or_else(|| answers.iter().all(|answer| *answer)) {
-            parts.tests.push_str(file.text);
-        } else if whole.is_some() || !answers.contains(&true) {
-            parts.source.push_str(file.text);
-        } else {
-            parts.tests.push_str(&restricted(file, &answers, true));
-            parts.source.push_str(&restricted(file, &answers, false));
-        }
+        let part = if is_test(file) { &mut parts.tests } else { &mut parts.source };
+        part.push_str(file.text);
     }
     parts
 }
 
-fn each_change<'a>(file: &FileDiff<'a>, mut visit: impl FnMut(&Line<'a>, usize)) {
-    for hunk in &file.hunks {
-        let (mut old, mut new) = (hunk.old_start, hunk.new_start);
-        for line in &hunk.lines {
-            match line.change {
-                Change::Context => (old, new) = (old + 1, new + 1),
-                Change::Added => {
-                    visit(line, new);
-                    new += 1;
-                }
-                Change::Removed => {
-                    visit(line, old);
-                    old += 1;
-                }
-            }
-        }
+/// The diff that makes `after` of `before`, line for line, under the header of `file`; empty if they are the same.
+#[must_use]
+pub fn rewrite(file: &FileDiff<'_>, before: &str, after: &str) -> String {
+    if before == after {
+        return String::new();
     }
-}
-
-/// The diff of `file` with those changes alone whose answer is `wanted`.
-fn restricted(file: &FileDiff<'_>, answers: &[bool], wanted: bool) -> String {
-    let head = file.text.find("\n@@ ").map_or(file.text, |end| &file.text[..=end]);
-    let mut text = head.to_owned();
-    let mut answers = answers.iter();
-    // How far lines have moved so far.
-    let mut moved = 0_isize;
-    for hunk in &file.hunks {
-        let mut lines = Vec::new();
-        for line in &hunk.lines {
-            match line.change {
-                Change::Context => lines.push(*line),
-                _ if answers.next() == Some(&wanted) => lines.push(*line),
-                Change::Removed => lines.push(Line { change: Change::Context, ..*line }),
-                Change::Added => {}
+    let mut text = file.text.find("\n@@ ").map_or(file.text, |end| &file.text[..=end]).to_owned();
+    let span = |text: &str| {
+        let count = text.split_inclusive('\n').count();
+        (usize::from(count > 0), count)
+    };
+    let ((old_start, old_count), (new_start, new_count)) = (span(before), span(after));
+    let _ = writeln!(text, "@@ -{old_start},{old_count} +{new_start},{new_count} @@");
+    for (mark, side) in [('-', before), ('+', after)] {
+        for line in side.split_inclusive('\n') {
+            text.push(mark);
+            text.push_str(line);
+            if !line.ends_with('\n') {
+                text.push_str("\n\\ No newline at end of file\n");
             }
         }
-        if lines.iter().all(|line| line.change == Change::Context) {
-            continue;
-        }
-        let count = |side| lines.iter().filter(|line| line.change != side).count();
-        let (old_count, new_count) = (count(Change::Added), count(Change::Removed));
-        // A side without lines is named by the line it stands behind.
-        let first = hunk.old_start + usize::from(hunk.old_count == 0);
-        let new_start = first.saturating_add_signed(moved) - usize::from(new_count == 0);
-        let _ = writeln!(text, "@@ -{},{old_count} +{new_start},{new_count} @@", hunk.old_start);
-        for line in &lines {
-            let mark = match line.change {
-                Change::Context => ' ',
-                Change::Added => '+',
-                Change::Removed => '-',
-            };
-            let _ = writeln!(text, "{mark}{}", line.text);
-            if !line.terminated {
-                text.push_str("\\ No newline at end of file\n");
-            }
-        }
-        moved += new_count.cast_signed() - old_count.cast_signed();
     }
     text
 }

@@ -112,23 +112,23 @@ fn files_go_whole_to_their_part() {
     let test = MODIFIED.replace("src/a.rs", "tests/a.rs");
     let whole = format!("{MODIFIED}{test}");
     let patch = Patch::parse(&whole).unwrap();
-    let parts = split(&patch, |file, _| file.path().starts_with("tests/"));
+    let parts = split(&patch, |file| file.path().starts_with("tests/"));
     assert_eq!(parts, Parts { tests: test, source: MODIFIED.to_owned() });
 }
 
 #[test]
-fn lines_of_one_file_go_to_either_part_and_each_applies_alone() {
-    let before = "a\nb\nc\nd\ne\nf\ng\nh\ni\n";
-    let text = "diff --git a/x b/x\nindex 1..2 100644\n--- a/x\n+++ b/x\n@@ -1,4 +1,5 @@\n a\n-b\n+B\n+BB\n c\n d\n\
-        @@ -7,3 +8,3 @@\n g\n-h\n+H\n i\n";
-    let patch = Patch::parse(text).unwrap();
-    assert_eq!(apply(before, &patch.files[0]).unwrap(), "a\nB\nBB\nc\nd\ne\nf\ng\nH\ni\n");
-    let parts = split(&patch, |_, line| line.is_some_and(|(line, _)| line.text.eq_ignore_ascii_case("h")));
-    let run = |part: &str| apply(before, &Patch::parse(part).unwrap().files[0]).unwrap();
-    assert_eq!(run(&parts.tests), "a\nb\nc\nd\ne\nf\ng\nH\ni\n");
-    assert_eq!(run(&parts.source), "a\nB\nBB\nc\nd\ne\nf\ng\nh\ni\n");
-    let parts = split(&patch, |_, line| line.is_some_and(|(line, _)| line.text == "BB"));
-    assert_eq!(run(&parts.tests), "a\nb\nBB\nc\nd\ne\nf\ng\nh\ni\n");
+fn a_file_is_rewritten_by_one_hunk_under_its_header() {
+    let patch = Patch::parse(MODIFIED).unwrap();
+    for (before, after) in [("one\ntwo\n", "two\n"), ("one", "one\n"), ("", "a\nb"), ("a\n", "")] {
+        let text = rewrite(&patch.files[0], before, after);
+        let again = Patch::parse(&text).unwrap();
+        assert_eq!(apply(before, &again.files[0]).unwrap(), after, "{text}");
+        assert!(
+            text.starts_with("diff --git a/src/a.rs b/src/a.rs\nindex 1234567..89abcde 100644\n"),
+            "{text}"
+        );
+    }
+    assert_eq!(rewrite(&patch.files[0], "same\n", "same\n"), "");
 }
 
 #[test]
@@ -162,7 +162,7 @@ proptest! {
     fn nothing_makes_it_panic_and_what_is_read_is_the_whole_text(text in lines()) {
         if let Ok(patch) = Patch::parse(&text) {
             prop_assert_eq!(patch.files.iter().map(|file| file.text).collect::<String>(), text.clone());
-            let parts = split(&patch, |_, line| line.is_some_and(|(_, number)| number % 2 == 0));
+            let parts = split(&patch, |file| file.path().len() % 2 == 0);
             for part in [&parts.tests, &parts.source] {
                 prop_assert!(Patch::parse(part).is_ok(), "{}", part);
             }
@@ -171,43 +171,12 @@ proptest! {
     }
 
     #[test]
-    fn both_parts_of_any_change_apply_alone(
-        before in proptest::collection::vec("[a-c]", 1..12),
-        changes in proptest::collection::vec((0usize..3, any::<bool>()), 12),
-    ) {
-        // One hunk over the whole file: each line stays, goes or is doubled, for tests or for the source.
-        let mut body = String::new();
-        let (mut new, mut expected) = (0, (String::new(), String::new()));
-        let mut tags = Vec::new();
-        for (line, (change, test)) in before.iter().zip(&changes) {
-            let kept = format!("{line}\n");
-            match change {
-                0 => { body += &format!(" {kept}"); new += 1; expected.0 += &kept; expected.1 += &kept; }
-                1 => {
-                    body += &format!("-{kept}"); tags.push(*test);
-                    if *test { expected.1 += &kept } else { expected.0 += &kept }
-                }
-                _ => {
-                    body += &format!(" {kept}+{line}{line}\n"); new += 2; tags.push(*test);
-                    for (to, tests) in [(&mut expected.0, true), (&mut expected.1, false)] {
-                        *to += &kept;
-                        if *test == tests { *to += &format!("{line}{line}\n"); }
-                    }
-                }
-            }
-        }
-        prop_assume!(!tags.is_empty());
-        let start = usize::from(new > 0);
-        let text = format!("diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1,{} +{start},{new} @@\n{body}", before.len());
-        let patch = Patch::parse(&text).unwrap();
-        let next = std::cell::Cell::new(0);
-        let parts = split(&patch, |_, _| { next.set(next.get() + 1); tags[next.get() - 1] });
-        let content: String = before.iter().map(|line| format!("{line}\n")).collect();
-        for (part, expected) in [(&parts.tests, &expected.0), (&parts.source, &expected.1)] {
-            if !part.is_empty() {
-                let part = Patch::parse(part).unwrap();
-                prop_assert_eq!(&apply(&content, &part.files[0]).unwrap(), expected);
-            }
+    fn whatever_is_rewritten_can_be_read_and_applied(before in "[ab+\\-\\\\@\r\n]{0,30}", after in "[ab \n]{0,30}") {
+        let patch = Patch::parse(MODIFIED).unwrap();
+        let text = rewrite(&patch.files[0], &before, &after);
+        prop_assert_eq!(text.is_empty(), before == after);
+        if let Some(file) = Patch::parse(&text).unwrap().files.first() {
+            prop_assert_eq!(apply(&before, file).unwrap(), after);
         }
     }
 }

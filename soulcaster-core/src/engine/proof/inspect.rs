@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Judged, Plan, manifest, refuted, suspicion, unproven};
-use crate::engine::patch::{Change, FileDiff, Line, Parts, Patch, apply, split};
-use crate::engine::role::{Role, role, rust_test_lines};
+use crate::engine::patch::{Change, FileDiff, Parts, Patch, apply, rewrite, split};
+use crate::engine::role::{Role, role, rust_test_lines, with_tests_of};
 
 /// Files that are read before they are judged.
 pub(super) fn needed(patch: &Patch<'_>) -> Vec<String> {
@@ -24,17 +24,14 @@ pub(super) fn plan(patch: &Patch<'_>, contents: &BTreeMap<String, String>, suppl
             )));
         }
     }
-    let marked: BTreeMap<&str, [Vec<(usize, usize)>; 2]> =
-        patch.files.iter().filter_map(|file| Some((file.path(), test_lines(file, contents)?))).collect();
-    let is_test = |file: &FileDiff<'_>, line: Option<(&Line<'_>, usize)>| {
-        if file.paths().iter().all(|path| role(path) == Role::Test) {
-            return true;
-        }
-        let Some(([before, after], (line, number))) = marked.get(file.path()).zip(line) else { return false };
-        let ranges = if line.change == Change::Added { after } else { before };
-        ranges.iter().any(|(first, last)| (*first..=*last).contains(&number))
-    };
-    let Parts { tests, source } = split(patch, is_test);
+    let Parts { mut tests, mut source } =
+        split(patch, |file| file.paths().iter().all(|path| role(path) == Role::Test));
+    let inline: Vec<(&str, [String; 2])> =
+        patch.files.iter().filter_map(|file| Some((file.text, inline(file, contents)?))).collect();
+    for (whole, [test_part, source_part]) in &inline {
+        tests.push_str(test_part);
+        source = source.replacen(whole, source_part, 1);
+    }
     let read = |part| {
         Patch::parse(part)
             .map_err(|_| unproven("the tests of the patch cannot be told from its source".into()))
@@ -68,16 +65,20 @@ fn shown(file: &FileDiff<'_>) -> String {
     file.path().chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
-/// Lines of a Rust file that are compiled for tests alone, before and after; nothing for other files and where the
-/// patch does not fit what is known.
-fn test_lines(file: &FileDiff<'_>, contents: &BTreeMap<String, String>) -> Option<[Vec<(usize, usize)>; 2]> {
+/// What a patch does to the tests within a Rust file and to the rest of it, as two diffs; nothing for other files,
+/// and where the patch does not fit what is known.
+fn inline(file: &FileDiff<'_>, contents: &BTreeMap<String, String>) -> Option<[String; 2]> {
     let path = file.path();
-    if !path.ends_with(".rs") || file.old_path != file.new_path {
+    if !path.ends_with(".rs") || file.old_path != file.new_path || role(path) != Role::Source {
         return None;
     }
     let before = contents.get(path)?;
     let after = apply(before, file)?;
-    Some([rust_test_lines(before), rust_test_lines(&after)])
+    if rust_test_lines(before).is_empty() && rust_test_lines(&after).is_empty() {
+        return None;
+    }
+    let (tests, source) = (with_tests_of(before, &after), with_tests_of(&after, before));
+    Some([rewrite(file, before, &tests), rewrite(file, before, &source)])
 }
 
 /// Names in lines that the source adds which are in none that it removes or leaves around them.

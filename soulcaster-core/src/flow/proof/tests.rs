@@ -531,6 +531,21 @@ async fn tests_within_a_rust_file_are_parted_from_its_source() {
     let (tests, source) = (apply(&plan.tests), apply(&plan.source));
     assert!(tests.contains("    10\n") && tests.contains("fn own()"), "{tests}");
     assert!(source.contains("    9\n") && !source.contains("fn own()"), "{source}");
+    // A diff may take the end of a function for that of the module.
+    let before = "pub fn total() -> u32 {\n    10\n}\n";
+    let patch = "diff --git a/src/lib.rs b/src/lib.rs\n--- a/src/lib.rs\n+++ b/src/lib.rs\n@@ -1,3 +1,9 @@\n \
+        pub fn total() -> u32 {\n-    10\n+    9\n+}\n+\n+#[cfg(test)]\n+mod tests {\n+    #[test]\n+    fn own() {}\n }\n";
+    let contents = BTreeMap::from([("src/lib.rs".to_owned(), before.to_owned())]);
+    let plan = proof::plan(patch, &contents, false).unwrap();
+    let apply = |part: &str| {
+        let part = crate::engine::patch::Patch::parse(part).unwrap();
+        crate::engine::patch::apply(before, &part.files[0]).unwrap()
+    };
+    assert_eq!(apply(&plan.source), "pub fn total() -> u32 {\n    9\n}\n\n");
+    assert_eq!(
+        apply(&plan.tests),
+        format!("{before}#[cfg(test)]\nmod tests {{\n    #[test]\n    fn own() {{}}\n}}\n")
+    );
     let unknown = proof::plan(patch, &BTreeMap::new(), false);
     assert!(unknown.is_err(), "without the file nobody can tell: {unknown:?}");
 }
