@@ -53,6 +53,7 @@ fn clusters(count: usize) -> Vec<Write> {
         keywords: ["export", "report", "ninety", "per cent", "never"].map(str::to_owned).to_vec(),
         status: ClusterStatus::New,
         fixed_at: None,
+        is_named: false,
         size: 1000 + n % 17,
         occurrences: 1500,
         sources: [("github".to_owned(), 700), ("file".to_owned(), 300)].into(),

@@ -119,8 +119,10 @@ fn command(bug: &Bug) -> Option<TestCommand> {
 /// The folders of `SOULCASTER_PYTHON`: its environment, and the installation that it was made from.
 fn python_folders() -> Vec<PathBuf> {
     let Ok(python) = std::env::var("SOULCASTER_PYTHON") else { return Vec::new() };
-    let output =
-        Command::new(&python).args(["-c", "import sys; print(sys.prefix); print(sys.base_prefix)"]).output().unwrap();
+    let output = Command::new(&python)
+        .args(["-c", "import sys; print(sys.prefix); print(sys.base_prefix)"])
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{python} does not start");
     String::from_utf8(output.stdout).unwrap().lines().map(PathBuf::from).collect()
 }

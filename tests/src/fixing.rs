@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use serde_json::{Value, json};
 use soulcaster_agents::sandbox::WORK;
-use soulcaster_core::model::Scope;
+use soulcaster_core::model::{Proof, Scope};
 
 use crate::agents;
 use crate::agents::model::{Model, Turn};
 use crate::binary::{Desk, finish};
-use crate::server::{Client, Server, key};
+use crate::server::{Client, Server, key, source};
+use crate::signing;
 
 /// For a job to end, after a kill too.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -298,6 +299,92 @@ fn the_command_line_fixes_a_group_and_plans_are_changed_and_approved() {
     desk.run(&["fix", cluster]).told(2, &["--repositories", "--github-token-file"]);
     desk.run(&["settings", "repetitions=99"]).told(2, &["repetitions is 1 to 10"]);
     desk.run(&["settings", "no.such=1"]).told(2, &["no.such"]);
+}
+
+#[test]
+fn a_merge_that_a_webhook_tells_of_is_noticed_at_once() {
+    let scene = Scene::new();
+    let admin = key(&scene.desk, "default", Scope::Admin, 1);
+    let proof = Proof::Signature;
+    let secret = signing::secret("github", &proof);
+    let inbox = source(&scene.desk, "default", "github", proof.clone(), &secret, 2);
+    let server = scene.serve(&scene.replay());
+    let client = Client::with_key(&server, &admin);
+    let job = start(&client, &scene.cluster);
+    scene.is_done_once(&until(&client, &job, has_ended));
+    let file = scene.pull_requests().pop().unwrap();
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replacen("state: open", "state: merged", 1)).unwrap();
+    let delivery = json!({"action": "closed", "number": 1, "pull_request": {"number": 1, "merged": true},
+                          "repository": {"full_name": "greengrocer/cart"}});
+    let body = delivery.to_string();
+    let mut sender =
+        Client::new(&server).header("x-github-event", "pull_request").header("x-github-delivery", "1");
+    for (name, value) in signing::headers("github", &proof, body.as_bytes()) {
+        sender = sender.header(name, &value);
+    }
+    let told = sender.send("POST", &inbox, Some(body.as_bytes())).unwrap().is(202).json();
+    assert_eq!(told["status"], "ignored", "{told:#}");
+    // The round that asks by itself comes after five minutes.
+    until(&client, &job, |job| job["merged_at"].is_string());
+    let cluster = client.get(&format!("/clusters/{}", scene.cluster)).is(200).json();
+    assert_eq!(cluster["cluster"]["status"], "fixed", "{cluster:#}");
+}
+
+#[test]
+fn model_calls_are_counted_and_held_to_their_ceilings() {
+    let scene = Scene::new();
+    let (desk, cluster) = (&scene.desk, scene.cluster.as_str());
+    // Without a model the rule writes, and a title stays.
+    let by_rule = desk.run(&["summarize", cluster, "--json"]).ok().json();
+    assert!(by_rule["summary"].as_str().unwrap().contains("reports"), "{by_rule:#}");
+    desk.run(&["summarize", cluster, "--title"]).told(2, &["a model", "GEMINI_API_KEY"]);
+    let model = Model::start(Vec::new(), WORK);
+    let with_model = |args: &[&str]| {
+        let mut command = desk.command(args);
+        command.env("OPENAI_BASE_URL", &model.url).env("SOULCASTER_MODEL", "openai:gpt-5-mini");
+        finish(command.output().unwrap())
+    };
+    let written = with_model(&["summarize", cluster, "--title", "--json"]).ok().json();
+    assert_eq!((&written["title"], &written["summary"]), (&json!("About title."), &json!("About summary.")));
+    let spent = desk.run(&["spend", "--json"]).ok().json();
+    assert_eq!(spent["day"]["calls"], 2, "{spent:#}");
+    assert!(spent["day"]["micro_usd"].as_u64().unwrap() > 0 && spent["month"] == spent["day"], "{spent:#}");
+    // Nothing may be spent: the rule writes, and nobody is asked.
+    desk.run(&["spend", "tokens_per_day=1"]).ok();
+    let asked = model.asked().len();
+    let held = with_model(&["summarize", cluster, "--json"]).ok().json();
+    assert_eq!((&held["summary"], model.asked().len()), (&by_rule["summary"], asked));
+    with_model(&["summarize", cluster, "--title"]).told(1, &["tokens"]);
+    desk.run(&["spend", "tokens_per_year=1"]).told(2, &["tokens_per_year"]);
+    // The server says the same.
+    let server = scene.serve(&scene.replay());
+    let client = Client::with_key(&server, &key(desk, "default", Scope::Admin, 1));
+    let seen = client.get("/spend").is(200).json();
+    assert_eq!((&seen["day"], &seen["ceilings"]["tokens_per_day"]), (&spent["day"], &json!(1)));
+    let open = json!({"micro_usd_per_day": 5_000_000});
+    let reply = client.send("PUT", "/ceilings", Some(open.to_string().as_bytes())).unwrap();
+    assert_eq!(reply.is(200).json()["tokens_per_day"], Value::Null);
+    let summarized = client.post(&format!("/clusters/{cluster}/summarize"), &json!({})).is(200).json();
+    assert_eq!(summarized["summary"], by_rule["summary"]);
+}
+
+#[test]
+fn agents_elsewhere_say_what_they_lack() {
+    let scene = Scene::new();
+    let args = ["fix", &scene.cluster, "--repositories", scene.repositories.to_str().unwrap(), "--agent"];
+    let run = |more: &[&str], set: &[(&str, &str)]| {
+        let mut command = scene.desk.command(&[&args[..], more].concat());
+        command.envs(set.iter().copied());
+        finish(command.output().unwrap())
+    };
+    let (key, template) = (("E2B_API_KEY", "e2b_swordfish"), ("E2B_TEMPLATE", "agents"));
+    let model = ["e2b:kilo", "--agent-model", "m", "--agent-model-url", "https://gateway.example"];
+    run(&["e2b:kilo"], &[]).told(2, &["E2B_API_KEY"]);
+    run(&["e2b:kilo"], &[key]).told(2, &["E2B_TEMPLATE"]);
+    run(&["e2b:kilo"], &[key, template]).told(2, &["--agent-model-url"]);
+    run(&model, &[key, template]).told(2, &["E2B_MODEL_KEY", "limit"]);
+    run(&["e2b:nobody"], &[key, template]).told(2, &["nobody", "e2b:NAME"]);
 }
 
 /// A real agent whose scripted model applies the recorded patch: an issue in, a proven pull request out.

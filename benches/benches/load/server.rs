@@ -2,34 +2,13 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
+use soulcaster_benches::release_binary;
 use tempfile::TempDir;
 
 use crate::client::Connection;
-
-static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
-    let built = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()))
-        .args([
-            "build",
-            "--offline",
-            "--release",
-            "--quiet",
-            "--package",
-            "soulcaster",
-            "--message-format",
-            "json",
-        ])
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-        .output()
-        .unwrap();
-    let lines = String::from_utf8(built.stdout).unwrap();
-    let messages = lines.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).next_back().unwrap()
-});
 
 /// A server; killed when dropped.
 pub(crate) struct Server {
@@ -44,8 +23,8 @@ impl Server {
         let folder = tempfile::tempdir().unwrap();
         let db = folder.path().join("s.db");
         let key =
-            Command::new(&*BINARY).args(["keys", "create", "--quiet", "--db"]).arg(&db).output().unwrap();
-        let mut child = Command::new(&*BINARY)
+            Command::new(release_binary()).args(["keys", "create", "--quiet", "--db"]).arg(&db).output().unwrap();
+        let mut child = Command::new(release_binary())
             .args(["serve", "--listen", "127.0.0.1:0", "--db"])
             .arg(&db)
             .args(args)

@@ -9,7 +9,7 @@ mod fix;
 mod keys;
 mod sources;
 
-pub(crate) use fix::{Demo, Fix, Hands, Logs, Plan, ProjectSettings};
+pub(crate) use fix::{Demo, Fix, Hands, Logs, ModelSpend, Plan, ProjectSettings, Summarize};
 pub(crate) use keys::Keys;
 pub(crate) use sources::{Choice, NewSource, Sources};
 
@@ -264,6 +264,10 @@ Examples:
     /// A delivery is verified, written down and acknowledged; grouping happens in the background. Stop it with SIGTERM
     /// or Ctrl-C: requests in flight are finished. `/docs` describes the API.
     Serve(Serve),
+    /// Write the summary of a group, and its title if asked to
+    Summarize(Summarize),
+    /// Show what model calls took, and show or change the most that they may take
+    Spend(ModelSpend),
     /// Show, change or approve the plan for a group; makes one if there is none
     Plan(Plan),
     /// Have an agent fix a group, prove the fix, and open a draft pull request

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use chrono::{DateTime, Utc};
 use soulcaster_agents::broker::{KeyHeader, Upstream, UpstreamConfig};
+use soulcaster_agents::e2b::{E2bConfig, E2bRunner, RemoteModel};
 use soulcaster_agents::environment::Models;
 use soulcaster_agents::host::{GitHub, GitHubAccess, GitHubSettings, LocalHost};
 use soulcaster_agents::local::{Cli, LocalConfig, LocalRunner};
@@ -13,14 +14,19 @@ use soulcaster_agents::price::PriceTable;
 use soulcaster_agents::replay::ReplayRunner;
 use soulcaster_agents::sandbox::Sandbox;
 use soulcaster_agents::workshop::LocalWorkshop;
-use soulcaster_core::flow::{Hands, Ledger, Metered};
-use soulcaster_core::model::{CodingPlan, Suspect};
+use soulcaster_core::flow::{ClusterChange, Hands, Ledger, Metered};
+use soulcaster_core::model::{Cluster, CodingPlan, Suspect};
 use soulcaster_core::port::{AgentRunner, CodeHost, Isolation, LanguageModel};
 use soulcaster_core::{ClusterId, Error, ProjectId, Result, Secret, Soulcaster};
 
 use crate::args;
 use crate::fixing::Scratch;
 use crate::secret;
+
+/// What refuses agents.
+const AGENT: &str = "fixes.agent";
+/// The forms of an agent's name.
+const AGENTS: &str = "there is: kilo, codex, opencode, claude, e2b:NAME, replay:FILE, command:…";
 
 /// Everything that does not belong to a project. Made once.
 pub(crate) struct Equipment {
@@ -45,7 +51,7 @@ impl Equipment {
             None => PriceTable::default(),
         };
         let upstream = upstream(args, &prices)?;
-        let runners = args.agents.iter().map(|agent| runner(agent, &sandbox, upstream.as_ref()));
+        let runners = args.agents.iter().map(|agent| runner(agent, &sandbox, upstream.as_ref(), args));
         Ok(Self {
             host: host(args)?,
             runners: runners.collect::<Result<_>>()?,
@@ -93,8 +99,7 @@ impl Equipment {
     pub(crate) fn hands(&self, soulcaster: &Soulcaster, project: &ProjectId) -> Result<Hands> {
         let host = self.host()?;
         if self.runners.is_empty() {
-            let message = "no agent; --agent names kilo, codex, opencode, claude, replay:FILE or command:…";
-            return Err(Error::invalid("fixes.agent", message));
+            return Err(Error::invalid(AGENT, format!("no --agent; {AGENTS}")));
         }
         let (workshop, runners) = (self.workshop.clone(), self.runners.clone());
         Ok(Hands { host, workshop, runners, model: self.model(soulcaster, project)? })
@@ -114,6 +119,30 @@ impl Equipment {
         let suspects = self.survey(soulcaster, project, id).await?;
         let model = self.model(soulcaster, project)?;
         soulcaster.make_plan(project, id, suspects, model.as_deref(), now).await
+    }
+
+    /// Writes the summary of a cluster, and with `title` takes the model's title.
+    ///
+    /// # Errors
+    /// Those of the engine; with `title` also those of the model, and `Invalid` when there is none.
+    pub(crate) async fn summarize(
+        &self,
+        soulcaster: &Soulcaster,
+        project: &ProjectId,
+        id: &ClusterId,
+        title: bool,
+        now: DateTime<Utc>,
+    ) -> Result<Cluster> {
+        let model = self.model(soulcaster, project)?;
+        if title {
+            let model = model.as_deref().ok_or_else(|| {
+                Error::invalid("summarize", "a title takes a model, and none is set up; GEMINI_API_KEY, ANTHROPIC_API_KEY or OPENAI_API_KEY opens one")
+            })?;
+            let title = soulcaster.suggest_title(project, id, model).await?;
+            let change = ClusterChange { title: Some(title), ..ClusterChange::default() };
+            soulcaster.edit_cluster(project, id, change, now).await?;
+        }
+        soulcaster.summarize(project, id, model.as_deref(), now).await
     }
 
     async fn survey(
@@ -170,21 +199,42 @@ fn upstream(args: &args::Hands, prices: &PriceTable) -> Result<Option<Upstream>>
 }
 
 /// One agent, as the argument names it.
-fn runner(name: &str, sandbox: &Sandbox, upstream: Option<&Upstream>) -> Result<Arc<dyn AgentRunner>> {
-    let refuse = |message: String| Error::invalid("fixes.agent", message);
+fn runner(
+    name: &str,
+    sandbox: &Sandbox,
+    upstream: Option<&Upstream>,
+    args: &args::Hands,
+) -> Result<Arc<dyn AgentRunner>> {
     if let Some(file) = name.strip_prefix("replay:") {
         return Ok(Arc::new(ReplayRunner::open(Path::new(file))?));
     }
-    let cli = match name {
+    if let Some(name) = name.strip_prefix("e2b:") {
+        return e2b(cli(name)?, args);
+    }
+    let cli = cli(name)?;
+    let needs_model = !matches!(cli, Cli::Command { .. });
+    if needs_model && upstream.is_none() {
+        let message = format!("{name} needs a model; --agent-model and --agent-model-url name one");
+        return Err(Error::invalid(AGENT, message));
+    }
+    let mut config = LocalConfig::new(cli);
+    config.upstream = upstream.cloned();
+    // What it refuses below is the project's to say, and asked for there.
+    config.least = Isolation::None;
+    Ok(Arc::new(LocalRunner::new(sandbox.clone(), config)?))
+}
+
+/// The program of an agent.
+fn cli(name: &str) -> Result<Cli> {
+    let refuse = |message: String| Error::invalid(AGENT, message);
+    Ok(match name {
         "kilo" => Cli::Kilo,
         "opencode" => Cli::Opencode,
         "codex" => Cli::Codex,
         "claude" => Cli::Claude,
         _ => {
             let Some(line) = name.strip_prefix("command:") else {
-                return Err(refuse(format!(
-                    "no agent {name:?}; there is: kilo, codex, opencode, claude, replay:FILE, command:…"
-                )));
+                return Err(refuse(format!("no agent {name:?}; {AGENTS}")));
             };
             let argv: Vec<String> = match line.trim_start().starts_with('[') {
                 true => serde_json::from_str(line)
@@ -193,15 +243,34 @@ fn runner(name: &str, sandbox: &Sandbox, upstream: Option<&Upstream>) -> Result<
             };
             Cli::Command { name: "command".to_owned(), argv }
         }
+    })
+}
+
+/// An agent at E2B. What it may see of a model is a key of its own, so that the account's stays here.
+fn e2b(cli: Cli, args: &args::Hands) -> Result<Arc<dyn AgentRunner>> {
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let needed = |name: &str, what: &str| {
+        set(name).ok_or_else(|| Error::invalid(AGENT, format!("{name} is not set; it is {what}")))
     };
+    let key = Secret::new(needed("E2B_API_KEY", "the key of the E2B account")?);
+    let template =
+        needed("E2B_TEMPLATE", "the template of the sandboxes, with the agent, git, tar and bash in it")?;
     let needs_model = !matches!(cli, Cli::Command { .. });
-    if needs_model && upstream.is_none() {
-        let message = format!("{name} needs a model; --agent-model and --agent-model-url name one");
-        return Err(refuse(message));
-    }
-    let mut config = LocalConfig::new(cli);
-    config.upstream = upstream.cloned();
-    // What it refuses below is the project's to say, and asked for there.
-    config.least = Isolation::None;
-    Ok(Arc::new(LocalRunner::new(sandbox.clone(), config)?))
+    let mut config = E2bConfig::new(key, template, cli);
+    config.domain = set("E2B_DOMAIN").unwrap_or(config.domain);
+    config.api_url = set("E2B_API_URL");
+    config.sandbox_url = set("E2B_SANDBOX_URL");
+    config.model = match (&args.agent_model_url, &args.agent_model) {
+        (Some(url), Some(model)) => {
+            let what = "a key for the model that the sandbox sees, with a limit of its own";
+            let token = Secret::new(needed("E2B_MODEL_KEY", what)?);
+            Some(RemoteModel { url: url.clone(), token, model: model.clone() })
+        }
+        _ if needs_model => {
+            let message = "an agent at E2B needs a model; --agent-model and --agent-model-url name one";
+            return Err(Error::invalid(AGENT, message));
+        }
+        _ => None,
+    };
+    Ok(Arc::new(E2bRunner::new(config)?))
 }

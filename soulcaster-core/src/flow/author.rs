@@ -250,6 +250,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_given_title_outlives_groupings_until_it_is_given_back() {
+        let (soulcaster, project, id) = scene().await;
+        let now = DateTime::UNIX_EPOCH;
+        let own = soulcaster.cluster(&project, &id).await.unwrap().cluster.title;
+        for (given, kept) in [("Coupons ", "Coupons"), (" ", own.as_str())] {
+            let change = ClusterChange { title: Some(given.into()), ..ClusterChange::default() };
+            soulcaster.edit_cluster(&project, &id, change, now).await.unwrap();
+            let report = Inbound::new("mail", format!("checkout fails with a coupon {given}"));
+            soulcaster.ingest(&project, vec![report], now).await.unwrap();
+            soulcaster.recluster(&project, true, now).await.unwrap();
+            assert_eq!(soulcaster.cluster(&project, &id).await.unwrap().cluster.title, kept);
+        }
+    }
+
+    #[tokio::test]
     async fn title_is_suggested_in_one_line_and_nothing_is_changed() {
         let (soulcaster, project, id) = scene().await;
         let before = soulcaster.cluster(&project, &id).await.unwrap().cluster;

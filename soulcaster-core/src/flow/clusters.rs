@@ -102,6 +102,8 @@ pub struct ClusterPage {
 pub struct ClusterChange {
     /// Where it stands.
     pub status: Option<ClusterStatus>,
+    /// Its title; an empty one gives the choice back to the next grouping.
+    pub title: Option<String>,
     /// What it is about, in somebody's words.
     pub summary: Option<String>,
 }
@@ -139,7 +141,7 @@ impl Soulcaster {
         Ok(ClusterPage { clusters, total, next })
     }
 
-    /// Changes the status or summary of a cluster; later runs keep them.
+    /// Changes the status, title or summary of a cluster; later runs keep them.
     ///
     /// # Errors
     /// `NotFound` for an unknown or retired cluster, and those of the store.
@@ -159,6 +161,12 @@ impl Soulcaster {
                 ));
             };
             cluster.status = change.status.unwrap_or(cluster.status);
+            if let Some(title) = change.title.as_deref().map(str::trim) {
+                cluster.is_named = !title.is_empty();
+                if cluster.is_named {
+                    title.clone_into(&mut cluster.title);
+                }
+            }
             if let Some(summary) = &change.summary {
                 cluster.summary = Some(summary.clone()).filter(|summary| !summary.trim().is_empty());
             }

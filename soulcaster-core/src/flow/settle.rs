@@ -308,11 +308,13 @@ fn draw(
     let items: Vec<_> = rows.iter().map(|row| &material.items[*row]).collect();
     let mut sources: BTreeMap<String, usize> = BTreeMap::new();
     items.iter().for_each(|item| *sources.entry(item.source.clone()).or_default() += 1);
-    let title = look.examples.first().map(|row| title(material, *row));
+    let is_named = old.is_some_and(|c| c.is_named);
+    let title = look.examples.first().filter(|_| !is_named).map(|row| title(material, *row));
     Cluster {
         id: id.clone(),
         project_id: project.clone(),
         title: title.or_else(|| old.map(|c| c.title.clone())).unwrap_or_default(),
+        is_named,
         summary: old.and_then(|c| c.summary.clone()),
         keywords: old.map(|c| c.keywords.clone()).unwrap_or_default(),
         status: old.map_or(ClusterStatus::New, |c| {

@@ -85,8 +85,11 @@ pub struct Cluster {
     pub id: ClusterId,
     /// The project it belongs to.
     pub project_id: ProjectId,
-    /// The report nearest to the centre, in its own words.
+    /// The report nearest to the centre, in its own words, or a title that it was given.
     pub title: String,
+    /// Whether the title was given; groupings keep it then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_named: bool,
     /// Absent until a model or a person has written it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,

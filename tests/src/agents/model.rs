@@ -117,6 +117,17 @@ fn call(turn: &Turn, tools: &[String], work: &str) -> (String, Value) {
     panic!("no tool fits among {tools:?}");
 }
 
+/// What the model says: `Done.`, or where a form is asked for, a form with `About NAME.` in each field.
+fn text(question: &Value) -> String {
+    match question.pointer("/response_format/json_schema/schema/properties").and_then(Value::as_object) {
+        Some(fields) => {
+            let fields = fields.keys().map(|name| (name.clone(), json!(format!("About {name}."))));
+            Value::Object(fields.collect()).to_string()
+        }
+        None => "Done.".to_owned(),
+    }
+}
+
 fn chat(question: &Value, turns: &[Turn], work: &str) -> (&'static str, String) {
     let tools: Vec<String> = question["tools"]
         .as_array()
@@ -134,7 +145,7 @@ fn chat(question: &Value, turns: &[Turn], work: &str) -> (&'static str, String) 
                 "function": {"name": name, "arguments": arguments.to_string()}});
             (json!({"role": "assistant", "content": null, "tool_calls": [call]}), "tool_calls")
         }
-        None => (json!({"role": "assistant", "content": "Done."}), "stop"),
+        None => (json!({"role": "assistant", "content": text(question)}), "stop"),
     };
     let usage =
         json!({"prompt_tokens": USAGE.0, "completion_tokens": USAGE.1, "total_tokens": USAGE.0 + USAGE.1});

@@ -21,7 +21,8 @@ pub(crate) struct Hands {
     /// Address of GitHub's API, such as that of an enterprise server
     #[arg(long, env = "SOULCASTER_GITHUB_URL", value_name = "URL", default_value = "https://api.github.com")]
     pub(crate) github_url: String,
-    /// Agents to choose from, the default one first: kilo, codex, opencode, claude, replay:FILE, or command:PROGRAM ARGS
+    /// Agents to choose from, the default one first: kilo, codex, opencode, claude, e2b:NAME for one of these
+    /// in a sandbox at E2B, replay:FILE, or command:PROGRAM ARGS
     #[arg(long = "agent", env = "SOULCASTER_AGENTS", value_name = "AGENT", value_delimiter = '\n')]
     pub(crate) agents: Vec<String>,
     /// Model that agents use
@@ -112,6 +113,33 @@ Examples:
   soulcaster settings 'test={\"argv\":[\"pytest\",\"-rA\"],\"dialect\":\"pytest\"}' budget.wall_seconds=600")]
 pub(crate) struct ProjectSettings {
     /// What to change; a value is JSON or else taken as text, `null` is the default again
+    #[arg(value_name = "NAME=VALUE")]
+    pub(crate) changes: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  soulcaster summarize c7k2             by the model of the environment, or by rule without one
+  soulcaster summarize c7k2 --title     also the title")]
+pub(crate) struct Summarize {
+    /// The group: its id or the beginning of it
+    pub(crate) cluster: String,
+    /// Have the model name the group, too
+    #[arg(long)]
+    pub(crate) title: bool,
+    #[command(flatten)]
+    pub(crate) hands: Hands,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  soulcaster spend                                      today, this month, and the ceilings
+  soulcaster spend micro_usd_per_day=5000000            at most 5 US dollars a day
+  soulcaster spend tokens_per_day=null                  as many tokens as they take")]
+pub(crate) struct ModelSpend {
+    /// Ceilings to change: micro_usd_per_day, micro_usd_per_month, tokens_per_day; `null` is none
     #[arg(value_name = "NAME=VALUE")]
     pub(crate) changes: Vec<String>,
 }

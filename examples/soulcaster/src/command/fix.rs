@@ -6,10 +6,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use console::style;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use soulcaster_core::flow::{FixRequest, PlanChange, WatchReport};
 use soulcaster_core::model::{
-    AgentJob, CodingPlan, FixSettings, FixStatus, Limits, LogLine, PlanAuthor, PlanStatus, ProofVerdict,
+    AgentJob, CodingPlan, FixStatus, Limits, LogLine, PlanAuthor, PlanStatus, ProofVerdict,
 };
 use soulcaster_core::port::AgentEvent;
 use soulcaster_core::{Error, ErrorKind, Result, Soulcaster};
@@ -88,7 +90,7 @@ pub(super) fn plan_text(plan: &CodingPlan) -> String {
     out
 }
 
-fn paragraphs(text: &str) -> String {
+pub(super) fn paragraphs(text: &str) -> String {
     text.lines().map(plain).collect::<Vec<_>>().join("\n")
 }
 
@@ -347,15 +349,18 @@ pub(super) async fn settings(session: &Session, args: &args::ProjectSettings) ->
 }
 
 /// `settings` with the members that `changes` name set.
-fn changed(settings: &FixSettings, changes: &[String]) -> Result<FixSettings> {
+pub(super) fn changed<T: Serialize + DeserializeOwned + Default>(
+    settings: &T,
+    changes: &[String],
+) -> Result<T> {
     let refuse = |message: String| Error::invalid("settings", message);
-    let whole = |settings: &FixSettings| {
+    let whole = |settings: &T| {
         serde_json::to_value(settings).map_err(|e| {
             Error::new(ErrorKind::Unexpected, "settings", "settings have no JSON form").with_source(e)
         })
     };
     let mut value = whole(settings)?;
-    let defaults = whole(&FixSettings::default())?;
+    let defaults = whole(&T::default())?;
     for change in changes {
         let (path, text) = change
             .split_once('=')
@@ -366,10 +371,9 @@ fn changed(settings: &FixSettings, changes: &[String]) -> Result<FixSettings> {
             if new.is_null() { defaults.pointer(&pointer).cloned().unwrap_or(Value::Null) } else { new };
         let (parent, name) = pointer.rsplit_once('/').unwrap_or(("", &pointer));
         let Some(Value::Object(members)) = value.pointer_mut(parent) else {
-            return Err(refuse(format!("there is no setting {path}; `soulcaster settings` lists them")));
+            return Err(refuse(format!("there is no setting {path}; without changes they are listed")));
         };
         members.insert(name.to_owned(), new);
     }
-    serde_json::from_value(value)
-        .map_err(|e| refuse(format!("{e}; `soulcaster settings` shows what there is")))
+    serde_json::from_value(value).map_err(|e| refuse(format!("{e}; without changes they are listed")))
 }

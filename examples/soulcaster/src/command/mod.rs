@@ -7,6 +7,7 @@ mod evaluate;
 mod fix;
 mod group;
 mod keys;
+mod language;
 mod look;
 mod serve;
 mod sources;
@@ -65,6 +66,8 @@ async fn dispatch(session: &Session, command: Command) -> Result<Outcome> {
         Command::Import { file } => transfer::import(session, &file).await,
         Command::Doctor => transfer::doctor(session).await,
         Command::Decode(args) => decode::decode(session, &args),
+        Command::Summarize(args) => language::summarize(session, &args).await,
+        Command::Spend(args) => language::spend(session, &args).await,
         Command::Plan(args) => fix::plan(session, &args).await,
         Command::Fix(args) => fix::fix(session, &args).await,
         Command::Jobs { job, limit } => fix::jobs(session, job.as_deref(), limit).await,

@@ -112,12 +112,15 @@ pub(crate) async fn show(
 pub(crate) struct Edit {
     /// Where it stands.
     status: Option<ClusterStatus>,
+    /// Its title; an empty one gives the choice back to the next grouping.
+    #[schema(max_length = 200)]
+    title: Option<String>,
     /// What it is about, in your words.
     #[schema(max_length = 100_000)]
     summary: Option<String>,
 }
 
-/// Changes the status or summary of a cluster.
+/// Changes the status, title or summary of a cluster; groupings keep them.
 #[utoipa::path(patch, path = "/clusters/{id}", tag = "clusters",
     params(("id" = String, Path, description = "The cluster's id")), request_body = Edit,
     responses((status = 200, description = "The cluster as it is now", body = Cluster), Problems))]
@@ -128,7 +131,8 @@ pub(crate) async fn edit(
     Json(edit): Json<Edit>,
 ) -> Answer<Json<Cluster>> {
     at_most("summary", edit.summary.as_deref().unwrap_or_default(), 100_000)?;
-    let change = ClusterChange { status: edit.status, summary: edit.summary };
+    at_most("title", edit.title.as_deref().unwrap_or_default(), 200)?;
+    let change = ClusterChange { status: edit.status, title: edit.title, summary: edit.summary };
     Ok(Json(app.soulcaster.edit_cluster(&key.project, &ClusterId::from(id), change, app.now()).await?))
 }
 

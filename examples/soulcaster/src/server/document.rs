@@ -20,6 +20,8 @@ use super::problem::Problem;
         (name = "clusters", description = "Groups of reports about the same problem"),
         (name = "corrections", description = "What people know better; later runs obey"),
         (name = "jobs", description = "Grouping in the background"),
+        (name = "fixes", description = "Plans, agents at work, proofs and pull requests"),
+        (name = "models", description = "What language models write, and what they cost"),
         (name = "sources", description = "Where reports come from"),
         (name = "keys", description = "Who may do what"),
         (name = "accounts", description = "Users and projects"),

@@ -12,6 +12,7 @@ use soulcaster_core::id::digest;
 use soulcaster_core::model::FixStatus;
 use soulcaster_core::{ProjectId, Result};
 use sqlx::sqlite::SqlitePool;
+use tokio::sync::Notify;
 
 use super::App;
 use crate::{fixing, secret};
@@ -22,6 +23,8 @@ const POLL: Duration = Duration::from_millis(200);
 const SWEEP: Duration = Duration::from_secs(10);
 /// Between two rounds that ask what became of pull requests, and forget old logs.
 const WATCH: Duration = Duration::from_secs(5 * 60);
+/// Between the news of a pull request and a look at it; no sender brings more than one look in this time.
+const GATHER: Duration = Duration::from_secs(5);
 /// Before a fix that was given back is begun again.
 const RETRY: Duration = Duration::from_secs(20);
 
@@ -36,12 +39,14 @@ struct Task {
 pub(crate) struct Fixer {
     pool: SqlitePool,
     at_once: usize,
+    /// Somebody says that a pull request has changed.
+    news: Notify,
 }
 
 impl Fixer {
     /// A queue in the file of `pool`, of which `at_once` are worked on at one time.
     pub(crate) fn new(pool: SqlitePool, at_once: usize) -> Self {
-        Self { pool, at_once }
+        Self { pool, at_once, news: Notify::new() }
     }
 
     fn storage(&self) -> SqliteStorage<Task> {
@@ -55,6 +60,11 @@ impl Fixer {
         if let Err(error) = self.storage().push_task(task).await {
             tracing::warn!(job = id, %error, "a fix cannot be queued yet");
         }
+    }
+
+    /// Has pull requests looked after now, not at the next round.
+    pub(crate) fn look_now(&self) {
+        self.news.notify_one();
     }
 
     /// Queues the fixes that nobody works on.
@@ -115,7 +125,12 @@ async fn sweep(app: Arc<App>) {
 
 async fn watch(app: Arc<App>) {
     loop {
-        tokio::time::sleep(WATCH).await;
+        // Deliveries of one push come together.
+        let told = async {
+            app.fixer.news.notified().await;
+            tokio::time::sleep(GATHER).await;
+        };
+        let _ = tokio::time::timeout(WATCH, told).await;
         if let Err(error) = look_after(&app).await {
             tracing::warn!(error = error.message(), "pull requests cannot be looked after");
         }

@@ -194,7 +194,12 @@ async fn deliver(app: &Arc<App>, route: Route, request: Request) -> Answer<Respo
             }
             return Ok((status, [(header::CONTENT_TYPE, content_type)], body).into_response());
         }
-        Decoded::Ignored(because) => return Ok(receipt(otlp, &parts.headers, &Receipt::Ignored { because })),
+        Decoded::Ignored(because) => {
+            if matches!(&because, Ignored::NotAReport { what } if what == "pull_request") {
+                app.fixer.look_now();
+            }
+            return Ok(receipt(otlp, &parts.headers, &Receipt::Ignored { because }));
+        }
         Decoded::Reports(_) if !route.enabled => {
             let because = Ignored::Filtered { setting: "enabled".to_owned() };
             return Ok(receipt(otlp, &parts.headers, &Receipt::Ignored { because }));

@@ -19,6 +19,7 @@ mod ingest;
 mod jobs;
 mod key;
 mod keys;
+mod language;
 mod listen;
 mod page;
 mod patience;

@@ -20,7 +20,7 @@ use super::problem::Fault;
 use super::request::{aside, observe, whole_body};
 use super::{
     App, accounts, cluster_jobs, clusters, corrections, document, feedback, fixes, health, idempotency,
-    ingest, keys, sources,
+    ingest, keys, language, sources,
 };
 
 /// Everything that the server answers.
@@ -125,6 +125,9 @@ fn parts(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
         .routes(routes!(fixes::evidence))
         .routes(routes!(fixes::cancel))
         .routes(routes!(fixes::runners))
+        .routes(routes!(language::spend))
+        .routes(routes!(language::change_ceilings))
+        .routes(routes!(language::summarize))
         .layer(from_fn_with_state(app.clone(), idempotency::once))
         .layer(from_fn(aside));
     // A stream is neither buffered nor remembered.
