@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::engine::mask::mask;
 use crate::engine::sanitise::{fence, sanitise};
 use crate::model::brief::{Brief, Frame};
 use crate::model::plan::CodingPlan;
@@ -62,7 +63,11 @@ pub fn by_rule(brief: &Brief) -> PlanText {
     PlanText { title, description, steps, files, acceptance }
 }
 
-/// What an agent is told: the plan, which people answer for, and what strangers wrote, fenced as data.
+/// Stands between reports that are masked together.
+const BETWEEN: &str = "\n\u{1e}\n";
+
+/// What an agent is told: the plan, which people answer for, and what strangers wrote, fenced as data and with secrets and
+/// personal data masked.
 #[must_use]
 pub fn instructions(plan: &CodingPlan) -> String {
     let brief = &plan.brief;
@@ -89,13 +94,21 @@ pub fn instructions(plan: &CodingPlan) -> String {
     );
     list(&mut text, "Frames that reports share, innermost first", brief.frames.iter().map(place));
     let hints = brief.reproduction.join("\n");
+    let mut labels = Vec::new();
+    let mut texts = Vec::new();
     if !hints.is_empty() {
-        let _ = write!(text, "\n{}\n", fence("How reports say it can be seen", &sanitise(&hints, 4000)));
+        labels.push("How reports say it can be seen".to_owned());
+        texts.push(sanitise(&hints, 4000));
     }
     for report in &brief.reports {
-        let label =
-            format!("Report from {}, {}", one_line(&report.source, 40), count(report.copies as u64, "time"));
-        let _ = write!(text, "\n{}\n", fence(&label, &sanitise(&report.text, 4000)));
+        let times = count(report.copies as u64, "time");
+        labels.push(format!("Report from {}, {times}", one_line(&report.source, 40)));
+        texts.push(sanitise(&report.text, 4000));
+    }
+    // Together, so that one person has one placeholder; what is sanitised has no such mark.
+    let masked = mask(&texts.join(BETWEEN)).text;
+    for (label, report) in labels.iter().zip(masked.split(BETWEEN)) {
+        let _ = write!(text, "\n{}\n", fence(label, report));
     }
     text
 }

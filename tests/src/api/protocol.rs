@@ -188,7 +188,7 @@ fn the_document_names_every_operation_once_and_describes_its_own_body() {
     };
     // Two of a name would hide each other.
     assert_eq!(fields("patch", "/feedback/{id}"), ["body", "tags", "title", "url"]);
-    assert_eq!(fields("patch", "/clusters/{id}"), ["status", "summary"]);
+    assert_eq!(fields("patch", "/clusters/{id}"), ["status", "summary", "title"]);
     assert_eq!(fields("patch", "/sources/{id}"), ["enabled", "settings"]);
     assert_eq!(fields("post", "/sources/{id}/secrets"), ["secret"]);
     assert_eq!(fields("post", "/cluster-jobs"), ["full"]);
