@@ -161,7 +161,7 @@ impl Client {
     pub(crate) fn at(url: &str) -> Self {
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(30)))
+            .timeout_global(Some(Duration::from_secs(180)))
             .build()
             .new_agent();
         Self { agent, url: url.to_owned(), headers: Vec::new() }

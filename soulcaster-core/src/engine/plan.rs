@@ -28,7 +28,7 @@ pub struct PlanText {
 /// The plan that follows from `brief` without a model: reproduce, find the cause, mend it, prove it.
 #[must_use]
 pub fn by_rule(brief: &Brief) -> PlanText {
-    let subject = sanitise(&brief.title, TITLE_CHARS);
+    let subject = sanitise(&mask(&brief.title).text, TITLE_CHARS);
     let title = format!("Fix: {}", one_line(&subject, TITLE_CHARS - 5));
     let mut description = format!(
         "{} in {} different wordings say the same; they were seen {} in all.",
@@ -63,11 +63,8 @@ pub fn by_rule(brief: &Brief) -> PlanText {
     PlanText { title, description, steps, files, acceptance }
 }
 
-/// Stands between reports that are masked together.
-const BETWEEN: &str = "\n\u{1e}\n";
-
-/// What an agent is told: the plan, which people answer for, and what strangers wrote, fenced as data and with secrets and
-/// personal data masked.
+/// What an agent is told: the plan, which people answer for, and what strangers wrote, fenced as data. Secrets and personal
+/// data are masked.
 #[must_use]
 pub fn instructions(plan: &CodingPlan) -> String {
     let brief = &plan.brief;
@@ -94,23 +91,15 @@ pub fn instructions(plan: &CodingPlan) -> String {
     );
     list(&mut text, "Frames that reports share, innermost first", brief.frames.iter().map(place));
     let hints = brief.reproduction.join("\n");
-    let mut labels = Vec::new();
-    let mut texts = Vec::new();
     if !hints.is_empty() {
-        labels.push("How reports say it can be seen".to_owned());
-        texts.push(sanitise(&hints, 4000));
+        let _ = write!(text, "\n{}\n", fence("How reports say it can be seen", &sanitise(&hints, 4000)));
     }
     for report in &brief.reports {
-        let times = count(report.copies as u64, "time");
-        labels.push(format!("Report from {}, {times}", one_line(&report.source, 40)));
-        texts.push(sanitise(&report.text, 4000));
+        let label =
+            format!("Report from {}, {}", one_line(&report.source, 40), count(report.copies as u64, "time"));
+        let _ = write!(text, "\n{}\n", fence(&label, &sanitise(&report.text, 4000)));
     }
-    // Together, so that one person has one placeholder; what is sanitised has no such mark.
-    let masked = mask(&texts.join(BETWEEN)).text;
-    for (label, report) in labels.iter().zip(masked.split(BETWEEN)) {
-        let _ = write!(text, "\n{}\n", fence(label, report));
-    }
-    text
+    mask(&text).text
 }
 
 fn list(text: &mut String, title: &str, lines: impl Iterator<Item = String>) {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::engine::mask::mask;
 use crate::engine::sanitise::sanitise;
 use crate::model::fix::AgentJob;
 use crate::model::item::FeedbackItem;
@@ -21,13 +22,13 @@ pub fn describe<'a>(
     items: impl Iterator<Item = &'a FeedbackItem>,
 ) -> (String, String) {
     let brief = &job.plan.brief;
-    let title = plain(&job.plan.title, TITLE_CHARS);
+    let title = plain(&mask(&job.plan.title).text, TITLE_CHARS);
     let mut body = format!(
         "{} reports in {} different wordings, seen {} times, are about this problem (group `{}`).\n",
         brief.reports_total, brief.texts_total, brief.occurrences, job.cluster_id
     );
     if let Some(error) = &brief.error {
-        let _ = writeln!(body, "\nThe error they name: {}", plain(error, 200));
+        let _ = writeln!(body, "\nThe error they name: {}", plain(&mask(error).text, 200));
     }
     body.push_str(
         "\n## Proof\n\n| run | before: without the change | after: with it |\n| --- | --- | --- |\n",
