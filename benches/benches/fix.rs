@@ -44,7 +44,8 @@ fn fix() -> (f64, f64, u64) {
     let clusters: Value = serde_json::from_str(&clusters).unwrap();
     let cluster = clusters["clusters"][0]["id"].as_str().unwrap();
 
-    let args = ["fix", cluster, "--repositories", "sample/repositories", "--agent", "replay:sample/replay.json"];
+    let args =
+        ["fix", cluster, "--repositories", "sample/repositories", "--agent", "replay:sample/replay.json"];
     let mut command = Command::new(release_binary());
     command.args(args).args(["--json", "--db", "s.db"]).current_dir(desk);
     let begun = Instant::now();
@@ -56,7 +57,9 @@ fn fix() -> (f64, f64, u64) {
             break ended;
         }
         let text = std::fs::read_to_string(&status).unwrap_or_default();
-        let peak = text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
+        let peak = text
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
         memory = memory.max(peak.unwrap_or(0));
         std::thread::sleep(Duration::from_millis(5));
     };
@@ -68,7 +71,8 @@ fn fix() -> (f64, f64, u64) {
 /// Seconds that the tests ran, by the evidence in an export.
 fn tests(export: &str) -> f64 {
     let lines = export.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let evidence = lines.filter_map(|line| Some(line.pointer("/value/proof/steps")?.as_array()?.clone())).next_back();
+    let evidence =
+        lines.filter_map(|line| Some(line.pointer("/value/proof/steps")?.as_array()?.clone())).next_back();
     let steps = evidence.expect("a proof");
     steps.iter().map(|step| step["run"]["millis"].as_f64().expect("it took a time") / 1000.0).sum()
 }

@@ -22,8 +22,11 @@ impl Server {
     pub(crate) fn start(args: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let db = folder.path().join("s.db");
-        let key =
-            Command::new(release_binary()).args(["keys", "create", "--quiet", "--db"]).arg(&db).output().unwrap();
+        let key = Command::new(release_binary())
+            .args(["keys", "create", "--quiet", "--db"])
+            .arg(&db)
+            .output()
+            .unwrap();
         let mut child = Command::new(release_binary())
             .args(["serve", "--listen", "127.0.0.1:0", "--db"])
             .arg(&db)

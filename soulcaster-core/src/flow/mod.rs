@@ -14,6 +14,7 @@ pub mod ingest;
 pub mod job_log;
 pub mod jobs;
 pub mod keys;
+pub mod lease;
 pub(crate) mod lineage;
 pub(crate) mod load;
 pub mod meter;

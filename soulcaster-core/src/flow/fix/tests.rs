@@ -5,14 +5,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 
 use super::*;
+use crate::flow::lease::is_lost;
 use crate::model::brief::{Clues, Suspect};
 use crate::model::fix::FixSettings;
 use crate::model::item::Inbound;
 use crate::model::proof::{ProofVerdict, TestCommand, TestDialect, TestOutcome, TestRun};
-use crate::port::Spend;
 use crate::port::agent::{AgentEvent, AgentOutcome, AgentTask, Isolation, Transcript};
 use crate::port::host::{Checkout, Publication, PullRequest, PullRequestState};
 use crate::port::workshop::TestTask;
+use crate::port::{Spend, StopReason};
 
 /// A right patch: its test fails without its source.
 const RIGHT: &str = "diff --git a/src/cart.py b/src/cart.py\n--- a/src/cart.py\n+++ b/src/cart.py\n@@ -1 +1 @@\n-x = 1\n+x = 2\n\
