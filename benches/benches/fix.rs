@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used)] // it prints a table, and stops at the first surprise
 
+use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -38,6 +39,9 @@ fn fix() -> (f64, f64, u64) {
     };
     let first = git(&["rev-list", "--max-parents=0", "main"]);
     git(&["update-ref", "refs/heads/main", first.trim()]);
+    for branch in git(&["for-each-ref", "--format=%(refname)", "refs/heads/triage"]).lines() {
+        git(&["update-ref", "-d", branch]);
+    }
     soulcaster(desk, &["triage", "sample/reports.jsonl", "--json"]);
     soulcaster(desk, &["settings", "repository=greengrocer/cart"]);
     let clusters = soulcaster(desk, &["clusters", "--json"]);
@@ -49,7 +53,7 @@ fn fix() -> (f64, f64, u64) {
     let mut command = Command::new(release_binary());
     command.args(args).args(["--json", "--db", "s.db"]).current_dir(desk);
     let begun = Instant::now();
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let status = format!("/proc/{}/status", child.id());
     let mut memory = 0;
     let ended = loop {
@@ -64,7 +68,9 @@ fn fix() -> (f64, f64, u64) {
         std::thread::sleep(Duration::from_millis(5));
     };
     let whole = begun.elapsed().as_secs_f64();
-    assert!(ended.success());
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(ended.success(), "{said}");
     (whole, tests(&soulcaster(desk, &["export"])), memory)
 }
 

@@ -274,7 +274,8 @@ fn the_command_line_fixes_a_group_and_plans_are_changed_and_approved() {
     let scene = Scene::new();
     let (desk, cluster) = (&scene.desk, scene.cluster.as_str());
     desk.run(&["settings", "needs_approval=true"]).ok();
-    let repositories = scene.repositories.to_str().unwrap();
+    // As people write it: relative to where they are.
+    let repositories = "repositories";
     let agent = scene.replay();
     let equipped = ["--repositories", repositories, "--agent", agent.as_str()];
     let fix = |more: &[&str]| desk.run(&[&["fix", cluster, "--json"], &equipped[..], more].concat());

@@ -36,7 +36,10 @@ impl LocalHost {
     /// A host of the repositories under `folder`.
     #[must_use]
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into(), identity: Identity::default() }
+        let folder = folder.into();
+        // Git works in folders of its own, where a relative path leads elsewhere.
+        let folder = std::path::absolute(&folder).unwrap_or(folder);
+        Self { folder, identity: Identity::default() }
     }
 
     /// Says who commits.
