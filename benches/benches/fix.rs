@@ -8,10 +8,13 @@
 use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use soulcaster_benches::release_binary;
+use soulcaster_core::{ProjectId, Soulcaster};
+use soulcaster_sources::SqliteStore;
 
 const FIXES: usize = 9;
 
@@ -71,16 +74,21 @@ fn fix() -> (f64, f64, u64) {
     let mut said = String::new();
     child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
     assert!(ended.success(), "{said}");
-    (whole, tests(&soulcaster(desk, &["export"])), memory)
+    (whole, tests(desk), memory)
 }
 
-/// Seconds that the tests ran, by the evidence in an export.
-fn tests(export: &str) -> f64 {
-    let lines = export.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let evidence =
-        lines.filter_map(|line| Some(line.pointer("/value/proof/steps")?.as_array()?.clone())).next_back();
-    let steps = evidence.expect("a proof");
-    steps.iter().map(|step| step["run"]["millis"].as_f64().expect("it took a time") / 1000.0).sum()
+/// Seconds that the tests ran, by the proof that is kept of the latest fix.
+fn tests(folder: &Path) -> f64 {
+    let store = Arc::new(SqliteStore::open(folder.join("s.db")).unwrap());
+    let soulcaster = Soulcaster::builder(store).build().unwrap();
+    let project = ProjectId::new("default").unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let evidence = runtime.block_on(async {
+        let job = soulcaster.fixes(&project, None, 1).await.unwrap().remove(0);
+        soulcaster.fix_evidence(&project, &job.id).await.unwrap()
+    });
+    let proof = evidence.and_then(|evidence| evidence.proof).expect("a proof");
+    proof.steps.iter().map(|step| step.run.millis as f64 / 1000.0).sum()
 }
 
 fn soulcaster(folder: &Path, args: &[&str]) -> String {
