@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::flow::plan::is_huge;
 use crate::id::{self, ProjectId};
 use crate::model::usage::{Ceilings, Period, UsageEvent};
 use crate::port::agent::Spend;
@@ -365,8 +366,13 @@ impl Soulcaster {
     /// Changes the most that model calls for `project` may take; it holds from the next call on.
     ///
     /// # Errors
-    /// Those of the store.
+    /// `Invalid` for a number above 2^63 - 1, and those of the store.
     pub async fn change_ceilings(&self, project: &ProjectId, ceilings: &Ceilings) -> Result<()> {
+        let Ceilings { micro_usd_per_day, micro_usd_per_month, tokens_per_day } = *ceilings;
+        if [micro_usd_per_day, micro_usd_per_month, tokens_per_day].into_iter().flatten().any(is_huge) {
+            let message = format!("a ceiling is at most {}; without one it is null", i64::MAX);
+            return Err(Error::invalid("model.ceilings", message));
+        }
         self.store.commit(project, vec![Write::put(ceilings, Expect::Any)?]).await.map(|_| ())
     }
 

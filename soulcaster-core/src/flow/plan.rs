@@ -15,6 +15,7 @@ use crate::model::brief::{Brief, Suspect};
 use crate::model::cluster::Cluster;
 use crate::model::fix::FixSettings;
 use crate::model::plan::{CodingPlan, PlanAuthor, PlanStatus};
+use crate::port::agent::Budget;
 use crate::port::store::{Expect, Write};
 use crate::port::{CodeHost, Isolation, LanguageModel, Workshop};
 use crate::soulcaster::Soulcaster;
@@ -262,6 +263,11 @@ impl PlanChange {
     }
 }
 
+/// Whether `number` is more than the API's documents, and other languages, can say.
+pub(crate) fn is_huge(number: u64) -> bool {
+    i64::try_from(number).is_err()
+}
+
 impl FixSettings {
     /// Checks that jobs can be made with it.
     ///
@@ -287,6 +293,12 @@ impl FixSettings {
         }
         if self.budget.wall_seconds == 0 || self.budget.processes == 0 {
             return refuse("budget.wall_seconds and budget.processes are at least 1".into());
+        }
+        let Budget { wall_seconds, tokens, micro_usd, output_bytes, memory_bytes, disk_bytes, .. } =
+            self.budget;
+        if [wall_seconds, tokens, micro_usd, output_bytes, memory_bytes, disk_bytes].into_iter().any(is_huge)
+        {
+            return refuse(format!("no number of the budget is above {}", i64::MAX));
         }
         if self.protected.len() > 1000
             || self.protected.iter().any(|glob| glob.is_empty() || glob.len() > 500)
